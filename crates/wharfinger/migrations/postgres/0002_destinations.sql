@@ -70,7 +70,7 @@ create table parked_orders (
 create table delivery_attempts (
     destination bytea not null,
     number bigint not null,
-    is_delivered boolean not null,
+    is_delivered smallint not null,
     at_ms bigint not null,
     webhook_id text not null,
     organisation bigint not null,

@@ -2,4 +2,9 @@
 //!
 //! May import `serve`, `store`, `runtime` and `clock`.
 
+pub mod breaker;
+pub mod client;
 pub mod guard;
+pub mod schedule;
+pub mod signature;
+pub mod window;

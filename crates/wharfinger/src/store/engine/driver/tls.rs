@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::runtime::trust;
 
 /// The ALPN name of PostgreSQL's protocol. Servers check it from version 17.
 const PROTOCOL: &[u8] = b"postgresql";
@@ -27,28 +27,13 @@ pub(super) fn connector(ca: Option<&Path>) -> Result<MakeRustlsConnect, String> 
 }
 
 fn of_file(file: &Path) -> Result<RootCertStore, String> {
-    let named = |error: &dyn std::fmt::Display| {
-        format!(
-            "cannot use {} as the CA of the database: {error}",
-            file.display()
-        )
-    };
-    let bytes = std::fs::read(file).map_err(|error| named(&error))?;
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        let certificate = certificate.map_err(|error| named(&error))?;
-        roots.add(certificate).map_err(|error| named(&error))?;
-    }
-    if roots.is_empty() {
-        return Err(named(&"it has no PEM certificate (BEGIN CERTIFICATE)"));
-    }
+    trust::add_file(&mut roots, file, "the database")?;
     Ok(roots)
 }
 
 fn of_system() -> Result<RootCertStore, String> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
+    let roots = trust::of_system();
     if roots.is_empty() {
         return Err(
             "this system trusts no CA; install ca-certificates, or name the CA of the database with --database-ca".into(),

@@ -1,0 +1,544 @@
+//! What a destination may be sent next: a state machine without a clock, a network or a store.
+//!
+//! ```text
+//!  read(page) ─▶ log ─▶ keys ─▶ next() ─▶ a request ─▶ finished(outcome) ─▶ report() ─▶ reported()
+//!                        │                                   │ refused
+//!                        └──────────── parked keys ◀─────────┘
+//! ```
+//!
+//! - Events of one order key are sent one after the other; those of different keys at the same time, each request in a lane.
+//! - A key and a lane are free again only after the report of what was taken is committed. A kill therefore repeats at most what
+//!   the lanes had under way.
+//! - A key whose event is refused parks itself, with its later events. It is tried again by the schedule. When its first event is
+//!   taken, the others follow.
+//! - The stored cursor covers what was read up to the first event that is neither delivered nor parked. What is done behind it is
+//!   stored next to it. An event that keeps the cursor back for long is parked while its request is under way, so that the list of
+//!   what is done stays short however long a receiver takes.
+//! - If all events follow each other, nothing is parked: the first one is tried again by the schedule, and the rest waits.
+
+mod keys;
+mod lanes;
+mod log;
+mod outcome;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use wharfinger_core::order::ids::OrganisationId;
+
+use super::breaker::Breaker;
+use super::schedule;
+use crate::store::{
+    Attempt, Delivery, DeliveryOrder, DeliveryPage, Destination, FeedCursor, FeedPlace, Parked,
+    Progress, Report,
+};
+use keys::{KeyId, Keys};
+use lanes::Lanes;
+use log::Log;
+pub use outcome::{Failure, Outcome};
+
+/// Most events that are read and not covered by the cursor.
+const EVENTS_MAX: usize = 4_096;
+/// Bytes of orders from which no more events are read.
+const BYTES_MAX: usize = 8 << 20;
+/// Parked keys from which no new events are begun.
+const PARKED_MAX: usize = 10_000;
+/// Parked events from which no new events are read.
+const PARKED_EVENTS_MAX: usize = 500_000;
+/// How long an event may keep the cursor back when many later ones are done, in milliseconds.
+const KEEPS_BACK_MAX_MS: i64 = 1_000;
+/// How long deliveries pause when something between this server and the destination fails, in milliseconds.
+const PAUSE_MS: i64 = 5_000;
+/// Successful attempts that are kept to be shown.
+const SUCCEEDED_MAX: usize = 20;
+/// How often they are written, in milliseconds.
+const WRITE_SUCCEEDED_MS: i64 = 1_000;
+/// A destination that fails for this long is given up, in milliseconds.
+const GIVE_UP_MS: i64 = 5 * 24 * 60 * 60 * 1_000;
+/// The attempts for an event end only if the destination has taken something within this time, in milliseconds. Otherwise it is the
+/// destination that fails, and it is tried until it is given up.
+const OTHERS_WITHIN_MS: i64 = 2 * 24 * 60 * 60 * 1_000;
+
+/// What a destination was to get, is sent, and has taken.
+#[derive(Debug)]
+pub struct Window {
+    order: DeliveryOrder,
+    events_max: usize,
+    wait_max_ms: i64,
+    log: Log,
+    keys: Keys,
+    lanes: Lanes,
+    breaker: Breaker,
+    /// Where reading continues.
+    read_to: Option<FeedCursor>,
+    requests: HashMap<u64, Request>,
+    /// Requests that were answered since the last report, and those in the report under way.
+    answered: Vec<u64>,
+    reporting: Vec<u64>,
+    /// The number of the latest request.
+    latest: u64,
+    /// What the next report begins with. Its cursor and what is done are filled in when it is made.
+    progress: Progress,
+    has_changed: bool,
+    failed: Vec<Attempt>,
+    succeeded: Succeeded,
+    disable: Option<String>,
+    is_over: bool,
+    /// The failed attempts for the first event if all events follow each other, and when it is tried again.
+    standstill: Option<(u32, i64)>,
+    /// No request is begun before this time, in milliseconds since 1970.
+    paused_until_ms: i64,
+    /// An incomplete batch is sent at once, because its events were sent before and were not taken.
+    hurries: bool,
+    chance: u64,
+}
+
+/// A request to make.
+#[derive(Clone, Debug)]
+pub struct Send {
+    /// Its number, by which its outcome is reported.
+    pub id: u64,
+    /// Which attempt it is for its first event, from 1.
+    pub attempt: u32,
+    /// What it carries.
+    pub what: What,
+}
+
+/// What a request carries.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// These events.
+    Events(Vec<Arc<Delivery>>),
+    /// Events that were parked, which must be read again. Then call [`Window::loaded`].
+    Parked(OrganisationId, Vec<u64>),
+}
+
+#[derive(Clone, Debug)]
+struct Request {
+    events: Vec<(KeyId, FeedPlace)>,
+    /// Their numbers, in the same order. Empty if they were parked.
+    numbers: Vec<u64>,
+    /// The keys that are held for it.
+    keys: Vec<KeyId>,
+    attempt: u32,
+    is_probe: bool,
+    is_answered: bool,
+}
+
+#[derive(Debug, Default)]
+struct Succeeded {
+    latest: VecDeque<Attempt>,
+    is_new: bool,
+    written_at_ms: i64,
+}
+
+impl Window {
+    /// Continues where an earlier holder has stopped. `seed` is any number; it spreads the attempts of many destinations.
+    #[must_use]
+    pub fn new(
+        destination: &Destination,
+        progress: Progress,
+        parked: Vec<Parked>,
+        seed: u64,
+    ) -> Self {
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        let (order, lanes) = match destination.order {
+            DeliveryOrder::Key => (DeliveryOrder::Key, count(destination.parallel)),
+            DeliveryOrder::All => (DeliveryOrder::All, 1),
+        };
+        // A destination that has failed lately may still fail. One request finds out.
+        let is_failing = progress.failing_since_ms.is_some() && parked.len() >= 5;
+        Self {
+            order,
+            events_max: count(destination.max_events).clamp(1, EVENTS_MAX / 2),
+            wait_max_ms: i64::from(destination.max_wait_ms),
+            log: Log::new(&progress),
+            keys: Keys::new(parked),
+            lanes: Lanes::new(lanes),
+            breaker: if is_failing {
+                Breaker::open()
+            } else {
+                Breaker::default()
+            },
+            read_to: progress.cursor.clone(),
+            requests: HashMap::new(),
+            answered: Vec::new(),
+            reporting: Vec::new(),
+            latest: 0,
+            progress,
+            has_changed: false,
+            failed: Vec::new(),
+            succeeded: Succeeded::default(),
+            disable: None,
+            is_over: false,
+            standstill: None,
+            paused_until_ms: i64::MIN,
+            hurries: false,
+            chance: seed,
+        }
+    }
+
+    /// Where reading continues. `None` for the beginning.
+    #[must_use]
+    pub fn read_to(&self) -> Option<&FeedCursor> {
+        self.read_to.as_ref()
+    }
+
+    /// Whether more events are to be read.
+    #[must_use]
+    pub fn wants_events(&self) -> bool {
+        let ahead = (2 * self.lanes.now() * self.events_max).clamp(128, EVENTS_MAX / 2);
+        !self.is_over
+            && self.log.len() < EVENTS_MAX
+            && self.log.bytes() < BYTES_MAX
+            && !self.keys.has_ready(ahead)
+            && self.keys.parked() < PARKED_MAX
+            && self.keys.parked_events() < PARKED_EVENTS_MAX
+    }
+
+    /// Takes a page of events, read from [`read_to`](Self::read_to).
+    pub fn read(&mut self, page: DeliveryPage, now_ms: i64) {
+        let is_new = self.read_to.as_ref() != Some(&page.next);
+        self.has_changed |= is_new || !page.deliveries.is_empty();
+        for delivery in page.deliveries {
+            let id = self.key_of(&delivery);
+            let position = delivery.event.position;
+            let Some(number) = self.log.add(delivery, now_ms) else {
+                continue;
+            };
+            if self.keys.add(id, number, position) {
+                self.log.set_done(number);
+            }
+        }
+        self.log.end_page(page.next.clone());
+        self.read_to = Some(page.next);
+    }
+
+    /// The next request that may be made now. It counts as under way until [`finished`](Self::finished).
+    pub fn next(&mut self, now_ms: i64) -> Option<Send> {
+        self.relieve(now_ms);
+        let is_full = self.requests.len() >= self.lanes_max();
+        if self.is_over || is_full || now_ms < self.paused_until_ms {
+            return None;
+        }
+        if let Some(probe_at_ms) = self.breaker.probe_at_ms() {
+            let probe = (now_ms >= probe_at_ms).then(|| self.next_new(now_ms, true));
+            return probe.flatten().or_else(|| self.next_parked(now_ms));
+        }
+        // Parked keys get half of the lanes, so that many of them do not hold up what is new.
+        let parked = self.requests.values();
+        let parked = parked.filter(|request| request.numbers.is_empty()).count();
+        if 2 * parked >= self.lanes.now()
+            && let Some(send) = self.next_new(now_ms, false)
+        {
+            return Some(send);
+        }
+        self.next_parked(now_ms)
+            .or_else(|| self.next_new(now_ms, false))
+    }
+
+    /// When something will be possible that is not possible now, in milliseconds since 1970. `None` if only an outcome, a page or a
+    /// report can change anything.
+    #[must_use]
+    pub fn wake_at_ms(&self) -> Option<i64> {
+        let has_new = self.has_new();
+        let standstill = self.standstill.filter(|_| has_new);
+        let standstill = standstill.map(|(_, at_ms)| at_ms);
+        let due = self.keys.first_due().map(|(at_ms, _)| at_ms);
+        let probe = self.breaker.probe_at_ms().filter(|_| has_new);
+        let batch = self.batch_at_ms();
+        let times = [standstill, due, probe, batch].into_iter().flatten();
+        let next = times.min().map(|at_ms| at_ms.max(self.paused_until_ms));
+        let next = next.filter(|_| !self.is_over && self.requests.len() < self.lanes_max());
+        let keeps_back = self.keeps_back_until_ms();
+        let is_new = self.succeeded.is_new;
+        let write = is_new.then_some(self.succeeded.written_at_ms + WRITE_SUCCEEDED_MS);
+        [next, keeps_back, write].into_iter().flatten().min()
+    }
+
+    /// Keeps only those events of a request that could be read again; the others were purged. Returns whether any is left to send.
+    /// If not, the request is finished.
+    pub fn loaded(&mut self, id: u64, found: &[u64]) -> bool {
+        let Some(request) = self.requests.get_mut(&id) else {
+            return false;
+        };
+        let is_found = |place: &FeedPlace| found.contains(&place.position);
+        let lost = request.events.iter().filter(|(_, place)| !is_found(place));
+        let lost = Vec::from_iter(lost.copied());
+        request.events.retain(|(_, place)| is_found(place));
+        for (key, place) in lost {
+            self.keys.unpark(key, place.position);
+        }
+        if request.events.is_empty() {
+            request.is_answered = true;
+            self.answered.push(id);
+            return false;
+        }
+        true
+    }
+
+    /// What is to be stored now, if anything is. Only one report may be under way; [`reported`](Self::reported) ends it.
+    pub fn report(&mut self, now_ms: i64) -> Option<Report> {
+        let writes = now_ms >= self.succeeded.written_at_ms + WRITE_SUCCEEDED_MS;
+        let writes = self.succeeded.is_new && writes;
+        let is_needed = self.has_changed
+            || !self.answered.is_empty()
+            || self.keys.has_changed()
+            || self.disable.is_some()
+            || writes;
+        if !is_needed {
+            return None;
+        }
+        self.has_changed = false;
+        self.reporting.append(&mut self.answered);
+        (self.progress.cursor, self.progress.done) = self.log.progress();
+        let (parked, released) = self.keys.take_changes();
+        if writes {
+            self.succeeded.is_new = false;
+            self.succeeded.written_at_ms = now_ms;
+        }
+        let latest = self.succeeded.latest.iter().rev();
+        Some(Report {
+            progress: self.progress.clone(),
+            parked,
+            released,
+            failed: std::mem::take(&mut self.failed),
+            succeeded: writes.then(|| latest.cloned().collect()),
+            disable: self.disable.take(),
+        })
+    }
+
+    /// The report was committed: lanes and keys of what is in it are free again.
+    pub fn reported(&mut self) {
+        for id in std::mem::take(&mut self.reporting) {
+            if let Some(request) = self.requests.remove(&id) {
+                for key in request.keys {
+                    self.keys.free(key);
+                }
+            }
+        }
+    }
+
+    /// Whether nothing more is sent, because the destination was given up.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Whether the destination seems to take nothing at present.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        let attempts = self.standstill.map_or(0, |(attempts, _)| attempts);
+        self.breaker.is_open() || attempts >= 5
+    }
+
+    /// The number of parked keys.
+    #[must_use]
+    pub fn parked(&self) -> usize {
+        self.keys.parked()
+    }
+
+    /// The number of requests that were begun and not reported.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Requests at the same time: one while the destination seems to take nothing.
+    fn lanes_max(&self) -> usize {
+        if self.breaker.is_open() {
+            1
+        } else {
+            self.lanes.now()
+        }
+    }
+
+    fn key_of(&self, delivery: &Delivery) -> KeyId {
+        match self.order {
+            DeliveryOrder::Key => (delivery.organisation, delivery.lane_key),
+            DeliveryOrder::All => (OrganisationId(0), 0),
+        }
+    }
+
+    /// Whether new events may be begun.
+    fn has_new(&self) -> bool {
+        self.keys.ready() > 0 && self.keys.parked() < PARKED_MAX
+    }
+
+    /// When the first new events may be sent, in milliseconds since 1970: a batch waits until it is complete.
+    fn batch_at_ms(&self) -> Option<i64> {
+        if self.breaker.is_open() || self.standstill.is_some() || !self.has_new() {
+            return None;
+        }
+        let (first, _) = self.keys.first_ready()?;
+        let read_at_ms = self.log.read_at_ms(first)?;
+        let is_complete = self.hurries || self.keys.has_ready(self.events_max);
+        Some(if is_complete {
+            read_at_ms
+        } else {
+            read_at_ms.saturating_add(self.wait_max_ms)
+        })
+    }
+
+    fn next_new(&mut self, now_ms: i64, is_probe: bool) -> Option<Send> {
+        let at_ms = match self.standstill {
+            Some((_, at_ms)) => at_ms,
+            None if is_probe => now_ms,
+            None => self.batch_at_ms()?,
+        };
+        if now_ms < at_ms || !self.has_new() {
+            return None;
+        }
+        let mut numbers = Vec::new();
+        let mut events = Vec::new();
+        let mut deliveries = Vec::new();
+        while numbers.len() < self.events_max
+            && let Some((number, key)) = self.keys.take_ready()
+        {
+            let Some(delivery) = self.log.get(number) else {
+                continue;
+            };
+            deliveries.push(Arc::clone(delivery));
+            events.push((key, place_of(delivery)));
+            numbers.push(number);
+        }
+        self.hurries = false;
+        let attempt = self.standstill.map_or(0, |(attempts, _)| attempts) + 1;
+        let id = self.begin(events, numbers, attempt, is_probe);
+        Some(Send {
+            id,
+            attempt,
+            what: What::Events(deliveries),
+        })
+    }
+
+    fn next_parked(&mut self, now_ms: i64) -> Option<Send> {
+        let (at_ms, key) = self.keys.first_due()?;
+        if now_ms < at_ms {
+            return None;
+        }
+        let row = self.keys.waiting(key)?;
+        let attempt = row.attempts + 1;
+        let positions = row.positions.iter().take(self.events_max).copied();
+        let positions = Vec::from_iter(positions);
+        let organisation = row.organisation;
+        let events = positions.iter().map(|&position| {
+            let place = FeedPlace {
+                organisation,
+                position,
+            };
+            (key, place)
+        });
+        let id = self.begin(events.collect(), Vec::new(), attempt, false);
+        Some(Send {
+            id,
+            attempt,
+            what: What::Parked(organisation, positions),
+        })
+    }
+
+    fn begin(
+        &mut self,
+        events: Vec<(KeyId, FeedPlace)>,
+        numbers: Vec<u64>,
+        attempt: u32,
+        is_probe: bool,
+    ) -> u64 {
+        let mut keys = Vec::from_iter(events.iter().map(|(key, _)| *key));
+        keys.sort_unstable();
+        keys.dedup();
+        for key in &keys {
+            self.keys.hold(*key);
+        }
+        self.latest += 1;
+        let request = Request {
+            events,
+            numbers,
+            keys,
+            attempt,
+            is_probe,
+            is_answered: false,
+        };
+        self.requests.insert(self.latest, request);
+        self.latest
+    }
+
+    /// When the first event has kept the cursor back for too long, in milliseconds since 1970. `None` if it does not.
+    fn keeps_back_until_ms(&self) -> Option<i64> {
+        let has_many = self.log.done() >= EVENTS_MAX / 2;
+        if self.order == DeliveryOrder::All || self.breaker.is_open() || !has_many {
+            return None;
+        }
+        let (_, read_at_ms) = self.log.first()?;
+        Some(read_at_ms + KEEPS_BACK_MAX_MS)
+    }
+
+    /// Parks the keys of events that have kept the cursor back for too long. Their requests go on, and they are due at once.
+    fn relieve(&mut self, now_ms: i64) {
+        while self
+            .keeps_back_until_ms()
+            .is_some_and(|until_ms| until_ms <= now_ms)
+            && let Some((delivery, _)) = self.log.first()
+        {
+            let delivery = Arc::clone(delivery);
+            let key = self.key_of(&delivery);
+            let why = "The request was not answered yet.";
+            self.park(key, &delivery.label, 0, now_ms, why);
+        }
+    }
+
+    /// Parks a key: its events that are under way and were not taken, and those that wait behind them.
+    fn park(&mut self, key: KeyId, label: &str, attempts: u32, next_at_ms: i64, why: &str) {
+        let under_way = self
+            .requests
+            .values()
+            .filter(|request| !request.is_answered);
+        let (mut positions, mut numbers) = (Vec::new(), Vec::new());
+        for request in under_way {
+            let events = request.events.iter().zip(&request.numbers);
+            for ((_, place), number) in events.filter(|((of, _), _)| *of == key) {
+                positions.push(place.position);
+                numbers.push(*number);
+            }
+        }
+        let row = Parked {
+            organisation: key.0,
+            lane_key: key.1,
+            label: label.to_owned(),
+            positions,
+            attempts,
+            next_at_ms: Some(next_at_ms),
+            last_error: why.to_owned(),
+        };
+        for number in self.keys.park(key, row) {
+            if let Some(delivery) = self.log.get(number) {
+                self.keys.append(key, delivery.event.position);
+                numbers.push(number);
+            }
+        }
+        for number in numbers {
+            self.log.set_done(number);
+        }
+    }
+
+    fn chance(&mut self) -> u64 {
+        // SplitMix64.
+        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.chance;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+fn place_of(delivery: &Delivery) -> FeedPlace {
+    FeedPlace {
+        organisation: delivery.organisation,
+        position: delivery.event.position,
+    }
+}
