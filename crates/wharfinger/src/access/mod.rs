@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use subtle::ConstantTimeEq;
 use wharfinger_core::dialect::Credentials;
 use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::{Caller, OrgAccess, Organisations, Scope};
 
 use crate::access::rates::{Meter, Rates};
@@ -227,6 +228,15 @@ impl Access {
         RequestFailure::TooManyAttempts {
             retry_after_s: left.as_secs() + 1,
         }
+    }
+
+    /// The code of an organisation. `None` if it is not known yet.
+    #[must_use]
+    pub fn code_of(&self, id: OrganisationId) -> Option<String> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let mut known = current.organisations.values();
+        let found = known.find(|organisation| organisation.id == id);
+        found.map(|organisation| organisation.code.clone())
     }
 
     /// Keeps the snapshot current until the task is dropped.

@@ -24,6 +24,10 @@ use crate::imports;
 use crate::intake::app::App;
 use crate::intake::claims::Imports;
 use crate::intake::idempotency::Idempotency;
+use crate::onward::Onward;
+use crate::onward::client::Reach;
+use crate::onward::codes::Codes;
+use crate::onward::guard::Guard;
 use crate::runtime::budget::Budget;
 use crate::runtime::turns::Turns;
 use crate::serve::config::{Config, ServeOptions};
@@ -118,8 +122,11 @@ impl Serve {
             .with_context(|| format!("cannot listen on {}", config.settings.listen))?;
         let address = listener.local_addr()?;
         let first_key = first_steps(store.as_ref(), &config.location, address).await?;
+        let access = Access::new(super::directory(store.as_ref()).await?, config.rates);
+        let access = Arc::new(access);
+        let onward = onward(&config, &access)?;
         let app = Arc::new(App {
-            access: Access::new(super::directory(store.as_ref()).await?, config.rates),
+            access,
             store: Arc::clone(&store),
             limits: config.limits,
             transport: config.transport,
@@ -130,6 +137,7 @@ impl Serve {
             import_slots: Budget::new(imports::AT_ONCE_MAX, config.settings.share_percent),
             large_work: Turns::one_a_core(),
             feed: Feed::default(),
+            onward,
             idempotency: Idempotency::new(Arc::clone(&store), config.answers_kept_for),
             imports: Imports::default(),
             readiness: Readiness::default(),
@@ -148,13 +156,38 @@ impl Serve {
             // Nobody may be reading stdout. The server works without it.
             tracing::warn!(%error, "Could not write to standard output.");
         }
+        let delivering = {
+            let (onward, store) = (Arc::clone(&app.onward), Arc::clone(&store));
+            // A data directory is held by one server.
+            let is_sole = matches!(&config.location, Location::Directory(_));
+            tokio::spawn(async move { onward.run(&store, is_sole).await })
+        };
         let ended = serve(&app, listener, &threads, stop).await;
+        app.onward.stop();
+        // The leases are given back before the store is closed.
+        let _ended = delivering.await;
         app.access.write_last_used(store.as_ref()).await;
         store.close().await;
         // Requests that did not finish in time could still be answered until here.
         drop(threads);
         ended
     }
+}
+
+/// How destinations are reached.
+fn onward(config: &Config, access: &Arc<Access>) -> Result<Arc<Onward>> {
+    let settings = &config.settings;
+    let reach = Reach::new(
+        Guard::new(settings.destinations_allow.clone()),
+        settings.destinations_ca.as_deref(),
+        settings.destinations_proxy.as_deref(),
+    );
+    let access = Arc::clone(access);
+    let codes = Codes::new(move |id| access.code_of(id));
+    Ok(Arc::new(Onward::new(
+        reach.map_err(anyhow::Error::msg)?,
+        codes,
+    )))
 }
 
 /// The signals that stop the server.
@@ -206,6 +239,7 @@ async fn serve(app: &Arc<App>, listener: TcpListener, threads: &Threads, stop: S
             _ = stopping.store.failed() => {}
         }
         stopping.feed.stop();
+        stopping.onward.stop();
     };
     let routes = http::routes(app);
     let serving = http::connections::serve(listener, threads, routes, app.transport, stopped);

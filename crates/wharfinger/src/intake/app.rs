@@ -7,6 +7,7 @@ use wharfinger_core::limits::Limits;
 use crate::access::Access;
 use crate::intake::claims::Imports;
 use crate::intake::idempotency::Idempotency;
+use crate::onward::Onward;
 use crate::runtime::budget::Budget;
 use crate::runtime::turns::Turns;
 use crate::serve::feed::Feed;
@@ -19,7 +20,7 @@ pub struct App {
     /// The orders and everything else that is stored.
     pub store: Arc<Store>,
     /// API keys and organisations.
-    pub access: Access,
+    pub access: Arc<Access>,
     /// Limits on the content of a body.
     pub limits: Limits,
     /// Limits on connections and on the transfer of requests.
@@ -32,6 +33,8 @@ pub struct App {
     pub large_work: Turns,
     /// Event feed: limits concurrent reads and wakes waiting readers.
     pub feed: Feed,
+    /// Destinations: how they are reached, and the deliveries to them.
+    pub onward: Arc<Onward>,
     /// Requests in progress that have an `Idempotency-Key`.
     pub idempotency: Idempotency,
     /// Imports that are receiving data.

@@ -11,7 +11,7 @@ const KEYS_MAX: usize = 5;
 
 /// Whether a destination takes anything.
 #[derive(Debug, Default)]
-pub struct Breaker {
+pub(crate) struct Breaker {
     /// Keys whose deliveries have failed since the last success.
     failed: Vec<u64>,
     open: Option<Open>,

@@ -1,7 +1,7 @@
 //! When a failed delivery is tried again.
 
 /// The wait before each attempt after the one before it, in milliseconds. The schedule of Standard Webhooks.
-pub const WAITS_MS: [i64; 10] = [
+pub(crate) const WAITS_MS: [i64; 10] = [
     0,
     5 * SECOND_MS,
     5 * MINUTE_MS,
@@ -23,7 +23,7 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// The wait after this many failed attempts, in milliseconds, give or take a fifth. After the last attempt, the last wait is
 /// repeated. `chance` is any number; equal waits of many deliveries are spread by it.
 #[must_use]
-pub fn wait_ms(attempts: u32, chance: u64) -> i64 {
+pub(crate) fn wait_ms(attempts: u32, chance: u64) -> i64 {
     let last = WAITS_MS.len() - 1;
     let step = usize::try_from(attempts).map_or(last, |step| step.min(last));
     let wait_ms = WAITS_MS[step];
@@ -34,14 +34,19 @@ pub fn wait_ms(attempts: u32, chance: u64) -> i64 {
 
 /// Whether this many failed attempts are all that the schedule has.
 #[must_use]
-pub fn is_over(attempts: u32) -> bool {
+pub(crate) fn is_over(attempts: u32) -> bool {
     usize::try_from(attempts).is_ok_and(|attempts| attempts >= WAITS_MS.len())
 }
 
 /// When a delivery is tried again after `attempts` failed ones, in milliseconds since 1970. `retry_after_ms` is what the receiver
 /// asked for; the later time counts.
 #[must_use]
-pub fn next_at_ms(attempts: u32, now_ms: i64, retry_after_ms: Option<i64>, chance: u64) -> i64 {
+pub(crate) fn next_at_ms(
+    attempts: u32,
+    now_ms: i64,
+    retry_after_ms: Option<i64>,
+    chance: u64,
+) -> i64 {
     let asked_ms = retry_after_ms.unwrap_or_default();
     let asked_ms = asked_ms.clamp(0, RETRY_AFTER_MAX_MS);
     now_ms.saturating_add(wait_ms(attempts, chance).max(asked_ms))

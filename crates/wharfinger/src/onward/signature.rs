@@ -19,7 +19,7 @@ const SECRET_BYTES: usize = 32;
 const SHARED_BYTES: std::ops::RangeInclusive<usize> = 16..=128;
 
 /// Signs deliveries by the secrets of a destination that are in use.
-pub struct Signer(Vec<SigningKey>);
+pub struct Signer(Vec<(SigningKey, Option<i64>)>);
 
 enum SigningKey {
     Shared(hmac::Key),
@@ -27,25 +27,29 @@ enum SigningKey {
 }
 
 impl Signer {
-    /// A signer by the secrets that are in use at this time, in milliseconds since 1970.
+    /// A signer by these secrets.
     ///
     /// # Errors
     /// A secret cannot be read. The sentence does not quote it.
-    pub fn new(secrets: &[SigningSecret], now_ms: i64) -> Result<Self, String> {
-        let in_use = secrets
-            .iter()
-            .filter(|secret| secret.until_ms.is_none_or(|until_ms| until_ms > now_ms));
-        let keys = in_use.map(|secret| read(&secret.secret).ok_or_else(unreadable));
-        Ok(Self(keys.collect::<Result<_, _>>()?))
+    pub fn new(secrets: &[SigningSecret]) -> Result<Self, String> {
+        let keys = secrets.iter().map(|secret| {
+            let key = read(&secret.secret);
+            let key = key.ok_or("a secret of the destination cannot be read; rotate it")?;
+            Ok((key, secret.until_ms))
+        });
+        Ok(Self(keys.collect::<Result<_, String>>()?))
     }
 
-    /// The value of `webhook-signature`: a signature for each secret, separated by spaces. `at_s` is the value of
-    /// `webhook-timestamp`, in seconds since 1970.
+    /// The value of `webhook-signature`: a signature for each secret that is in use then, separated by spaces. `at_s` is the value
+    /// of `webhook-timestamp`, in seconds since 1970.
     #[must_use]
     pub fn sign(&self, id: &str, at_s: i64, body: &[u8]) -> String {
         let mut signed = format!("{id}.{at_s}.").into_bytes();
         signed.extend_from_slice(body);
-        let signatures = self.0.iter().map(|key| key.sign(&signed));
+        let at_ms = at_s.saturating_mul(1_000);
+        let keys = self.0.iter();
+        let in_use = keys.filter(|(_, until_ms)| until_ms.is_none_or(|until_ms| until_ms > at_ms));
+        let signatures = in_use.map(|(key, _)| key.sign(&signed));
         Vec::from_iter(signatures).join(" ")
     }
 }
@@ -75,10 +79,6 @@ fn private(secret: &str) -> Option<Ed25519KeyPair> {
     let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
     let is_sound = public.is_empty() || public == pair.public_key().as_ref();
     is_sound.then_some(pair)
-}
-
-fn unreadable() -> String {
-    "a secret of the destination cannot be read; rotate it".into()
 }
 
 /// Whether a text is a secret that can sign.
@@ -124,18 +124,18 @@ mod tests {
     use super::{Signer, is_secret, new_private_key, new_shared_secret, public_key};
     use crate::store::SigningSecret;
 
-    fn signer(secrets: &[(&str, Option<i64>)], now_ms: i64) -> Signer {
+    fn signer(secrets: &[(&str, Option<i64>)]) -> Signer {
         let secrets = secrets.iter().map(|(secret, until_ms)| SigningSecret {
             secret: (*secret).to_owned(),
             until_ms: *until_ms,
         });
-        Signer::new(&Vec::from_iter(secrets), now_ms).unwrap()
+        Signer::new(&Vec::from_iter(secrets)).unwrap()
     }
 
     /// The example of the specification's libraries.
     #[test]
     fn the_known_example_has_its_known_signature() {
-        let signer = signer(&[("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", None)], 0);
+        let signer = signer(&[("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", None)]);
         let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
         let signature = signer.sign(id, 1_614_265_330, br#"{"test": 2432232314}"#);
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
@@ -144,19 +144,19 @@ mod tests {
     #[test]
     fn while_secrets_are_rotated_each_signs() {
         let (old, new) = (new_shared_secret(), new_private_key());
-        let secrets = [(&*new, None), (&*old, Some(1_000))];
-        let both = signer(&secrets, 999).sign("a", 1, b"{}");
+        let secrets = [(&*new, None), (&*old, Some(2_000))];
+        let both = signer(&secrets).sign("a", 1, b"{}");
         let signatures = Vec::from_iter(both.split(' '));
         assert_eq!(signatures.len(), 2, "{both}");
-        assert_eq!(signer(&secrets[1..], 0).sign("a", 1, b"{}"), signatures[1]);
-        let one = signer(&secrets, 1_000).sign("a", 1, b"{}");
-        assert_eq!(one, signatures[0]);
+        assert_eq!(signer(&secrets[1..]).sign("a", 1, b"{}"), signatures[1]);
+        let one = signer(&secrets).sign("a", 2, b"{}");
+        assert!(one.starts_with("v1a,") && !one.contains(' '), "{one}");
     }
 
     #[test]
     fn the_public_key_verifies_what_the_private_key_signs() {
         let secret = new_private_key();
-        let signature = signer(&[(&secret, None)], 0).sign("a", 1, b"body");
+        let signature = signer(&[(&secret, None)]).sign("a", 1, b"body");
         let signature = STANDARD
             .decode(signature.strip_prefix("v1a,").unwrap())
             .unwrap();

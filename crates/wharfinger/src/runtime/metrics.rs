@@ -3,6 +3,8 @@
 //! There is one set per process. Metrics on the request path are created at startup, or found by labels that are numbers and
 //! static strings. Counting therefore does not allocate.
 
+pub mod destinations;
+
 use std::fmt::Error;
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
@@ -19,6 +21,7 @@ use wharfinger_core::dialects;
 use wharfinger_core::order::outcome::Counts;
 
 use crate::clock;
+use destinations::OfDestinations;
 
 /// The metrics of this process.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -41,6 +44,7 @@ pub struct Metrics {
     intake: OfIntake,
     store: OfStore,
     process: OfProcess,
+    destinations: OfDestinations,
 }
 
 /// Metrics of requests and their content.
@@ -116,6 +120,7 @@ impl Metrics {
             intake: OfIntake::new(&mut registry),
             store: OfStore::new(&mut registry),
             process: OfProcess::new(&mut registry),
+            destinations: OfDestinations::new(&mut registry),
             registry,
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use ipnet::IpNet;
 use serde::Deserialize;
 use wharfinger_core::limits::Limits;
 
@@ -123,6 +124,25 @@ pub struct Settings {
     /// Orders per second for each key that has no rate of its own [default: no limit]
     #[arg(long, env = "WHARFINGER_ORDERS_PER_SECOND", value_name = "COUNT")]
     pub orders_per_second: Option<u32>,
+    /// Networks that destinations may be in although they are not public, such as 10.0.0.0/8; separated by commas [default: none]
+    #[arg(
+        long,
+        env = "WHARFINGER_DESTINATIONS_ALLOW",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    pub destinations_allow: Vec<IpNet>,
+    /// PEM file with CAs that are trusted for destinations, besides those of the system
+    #[arg(long, env = "WHARFINGER_DESTINATIONS_CA", value_name = "FILE")]
+    pub destinations_ca: Option<PathBuf>,
+    /// HTTP proxy by which destinations are reached, as http://HOST:PORT
+    #[arg(
+        long,
+        env = "WHARFINGER_DESTINATIONS_PROXY",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub destinations_proxy: Option<String>,
     /// Format of log lines on stderr [default: pretty on a terminal, json otherwise]
     #[arg(long, env = "WHARFINGER_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -163,6 +183,9 @@ impl Default for Settings {
             rejected_days: 30,
             requests_per_second: None,
             orders_per_second: None,
+            destinations_allow: Vec::new(),
+            destinations_ca: None,
+            destinations_proxy: None,
             log_format: None,
             log: "info".into(),
         }

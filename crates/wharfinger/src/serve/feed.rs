@@ -71,9 +71,7 @@ pub struct Reader {
     /// Only events of this kind; all if `None`.
     kind: Option<EventKind>,
     limit: usize,
-    growth: watch::Receiver<Growth>,
-    /// The number of the last change that is not new to it.
-    passed: u64,
+    news: News,
     stopped: watch::Receiver<bool>,
     last_read: Instant,
 }
@@ -103,8 +101,7 @@ impl Reader {
             cursor,
             kind,
             limit,
-            growth: store.growth(),
-            passed: 0,
+            news: News::new(store),
             stopped: feed.stopped.subscribe(),
             last_read: Instant::now(),
         }
@@ -147,7 +144,10 @@ impl Reader {
             if *self.stopped.borrow() {
                 return Woken::Stopped;
             }
-            let has_news = self.has_news(organisations);
+            let read = self.cursor.as_ref().map_or(0, |cursor| cursor.to);
+            let has_news = self
+                .news
+                .is_after(read, |of| organisations.binary_search(&of).is_ok());
             if has_news && Instant::now() >= may_read_at {
                 return Woken::News;
             }
@@ -157,29 +157,47 @@ impl Reader {
                 () = tokio::time::sleep_until(may_read_at), if has_news => {}
                 // The events of any organisation wake every reader. The check is cheap, but too expensive to do for every
                 // commit.
-                () = grown(&mut self.growth), if !has_news => {}
+                () = self.news.grow(), if !has_news => {}
             }
         }
     }
+}
 
-    fn has_news(&mut self, organisations: &[OrganisationId]) -> bool {
-        let read = self.cursor.as_ref().map_or(0, |cursor| cursor.to);
+/// What the store has announced and a reader has not read.
+pub struct News {
+    growth: watch::Receiver<Growth>,
+    /// The number of the last change that is not new to the reader.
+    passed: u64,
+}
+
+impl News {
+    /// Everything is new.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        Self {
+            growth: store.growth(),
+            passed: 0,
+        }
+    }
+
+    /// Whether an organisation that is `wanted` has something after a stamp.
+    pub fn is_after(&mut self, read: i64, wanted: impl Fn(OrganisationId) -> bool) -> bool {
         let growth = self.growth.borrow_and_update();
         for (number, organisation, stamp) in growth.after(self.passed) {
             // What is new may not be readable yet. Then it stays new.
-            if stamp > read && organisations.binary_search(&organisation).is_ok() {
+            if stamp > read && wanted(organisation) {
                 return true;
             }
             self.passed = number;
         }
         false
     }
-}
 
-/// Waits until the store reports growth.
-async fn grown(growth: &mut watch::Receiver<Growth>) {
-    if growth.changed().await.is_err() {
-        // The store is closed: no more events will come.
-        std::future::pending::<()>().await;
+    /// Waits until the store announces more.
+    pub async fn grow(&mut self) {
+        if self.growth.changed().await.is_err() {
+            // The store is closed: no more events will come.
+            std::future::pending::<()>().await;
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! May import `store`, `runtime` and `clock`.
 
 pub mod config;
+pub mod event_view;
 pub mod feed;
 pub mod readiness;
 pub mod transport;

@@ -30,6 +30,7 @@ mod lists;
 mod long_reader;
 mod model;
 mod noisy;
+mod onward;
 mod openapi;
 mod operations;
 mod orders;

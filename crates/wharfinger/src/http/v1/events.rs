@@ -8,15 +8,14 @@ use std::time::Duration;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use wharfinger_core::dialect::ParameterKind::{OneOf, Seconds};
 use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::ids::{EventId, OrganisationId};
+use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::{Caller, Organisation, Scope};
 
-use super::answer::{Page, ok, time};
+use super::answer::{Page, ok};
 use super::feed_cursor;
 use super::input::Listing;
 use super::parameters::{AFTER, LIMIT, ORGANISATION, query};
@@ -27,8 +26,9 @@ use crate::intake::app::App;
 use crate::intake::request_context::Call;
 use crate::runtime::metrics::METRICS;
 use crate::runtime::turns;
+use crate::serve::event_view::EventView;
 use crate::serve::feed::{Reader, Woken};
-use crate::store::{Event, EventKind, FeedPage, StoreError};
+use crate::store::{EventKind, FeedEvent, FeedPage, StoreError};
 
 /// Routes of the event feed.
 pub(super) static ROUTES: &[Route] = &[Route {
@@ -89,36 +89,10 @@ fn event() -> Value {
 }
 
 /// An event in a response.
-#[derive(Serialize)]
-struct EventView<'c> {
-    id: String,
-    r#type: &'static str,
-    organisation: &'c str,
-    at: String,
-    /// The order of the event. `None` for a batch.
-    order_id: Option<String>,
-    /// For a sub-order of a split order: the first sub-order.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<String>,
-    /// The batch of the event. `None` if it is not part of a batch.
-    batch_id: Option<String>,
-}
-
-impl<'c> EventView<'c> {
-    fn new(organisations: &[&'c Organisation], whose: OrganisationId, event: &Event) -> Self {
-        let found = organisations.binary_search_by_key(&whose, |known| known.id);
-        let organisation = found.ok().map(|at| organisations[at].code.as_str());
-        let at_ms = u64::try_from(event.at_ms).unwrap_or_default();
-        Self {
-            id: EventId::new(at_ms, whose, event.position).to_string(),
-            r#type: event.kind.name(),
-            organisation: organisation.unwrap_or_default(),
-            at: time(event.at_ms),
-            order_id: event.order.map(|order| order.to_string()),
-            origin: event.origin.map(|origin| origin.to_string()),
-            batch_id: event.batch.map(|batch| batch.to_string()),
-        }
-    }
+fn view<'c>(organisations: &[&'c Organisation], told: &FeedEvent) -> EventView<'c> {
+    let found = organisations.binary_search_by_key(&told.organisation, |known| known.id);
+    let code = found.ok().map(|at| organisations[at].code.as_str());
+    EventView::new(code.unwrap_or_default(), told.organisation, &told.event)
 }
 
 /// Lists events after a cursor, waits for them, or streams them.
@@ -186,7 +160,7 @@ async fn list(
         note_lag(&page);
     }
     let events = page.events.iter();
-    let events = events.map(|told| EventView::new(&organisations, told.organisation, &told.event));
+    let events = events.map(|told| view(&organisations, told));
     Ok(ok(&Page {
         data: events.collect(),
         next: Some(feed_cursor::write(&page.next, named)),
@@ -293,7 +267,7 @@ impl Streaming {
                 Some(_) => &told.next,
                 None => &page.next,
             };
-            let view = EventView::new(&organisations, told.organisation, &told.event);
+            let view = view(&organisations, told);
             let event = sse::Event::default()
                 .id(feed_cursor::write(next, self.named))
                 .event(view.r#type)

@@ -188,12 +188,12 @@ impl Keys {
         self.settle(id);
     }
 
-    /// Makes all parked keys due that have another attempt.
+    /// Makes all parked keys due.
     pub(super) fn make_due(&mut self, now_ms: i64) {
         let keys = self.known.iter();
         let later = keys.filter(|(_, key)| {
-            let next_at_ms = key.parked.as_ref().and_then(|row| row.next_at_ms);
-            next_at_ms.is_some_and(|next_at_ms| next_at_ms > now_ms)
+            let parked = key.parked.as_ref();
+            parked.is_some_and(|row| row.next_at_ms.is_none_or(|next_at_ms| next_at_ms > now_ms))
         });
         for id in Vec::from_iter(later.map(|(id, _)| *id)) {
             self.change(id, |row| row.next_at_ms = Some(now_ms));

@@ -40,7 +40,7 @@ use crate::store::{
 use keys::{KeyId, Keys};
 use lanes::Lanes;
 use log::Log;
-pub use outcome::{Failure, Outcome};
+pub(crate) use outcome::{Failure, Outcome};
 
 /// Most events that are read and not covered by the cursor.
 const EVENTS_MAX: usize = 4_096;
@@ -60,13 +60,13 @@ const SUCCEEDED_MAX: usize = 20;
 const WRITE_SUCCEEDED_MS: i64 = 1_000;
 /// A destination that fails for this long is given up, in milliseconds.
 const GIVE_UP_MS: i64 = 5 * 24 * 60 * 60 * 1_000;
-/// The attempts for an event end only if the destination has taken something within this time, in milliseconds. Otherwise it is the
-/// destination that fails, and it is tried until it is given up.
-const OTHERS_WITHIN_MS: i64 = 2 * 24 * 60 * 60 * 1_000;
+/// A success after nothing but failures for this long makes all parked keys due, even those whose attempts have ended, in
+/// milliseconds. It was the destination that failed, not their events.
+const OUTAGE_MS: i64 = 2 * 24 * 60 * 60 * 1_000;
 
 /// What a destination was to get, is sent, and has taken.
 #[derive(Debug)]
-pub struct Window {
+pub(crate) struct Window {
     order: DeliveryOrder,
     events_max: usize,
     wait_max_ms: i64,
@@ -100,18 +100,18 @@ pub struct Window {
 
 /// A request to make.
 #[derive(Clone, Debug)]
-pub struct Send {
+pub(crate) struct Send {
     /// Its number, by which its outcome is reported.
-    pub id: u64,
+    pub(crate) id: u64,
     /// Which attempt it is for its first event, from 1.
-    pub attempt: u32,
+    pub(crate) attempt: u32,
     /// What it carries.
-    pub what: What,
+    pub(crate) what: What,
 }
 
 /// What a request carries.
 #[derive(Clone, Debug)]
-pub enum What {
+pub(crate) enum What {
     /// These events.
     Events(Vec<Arc<Delivery>>),
     /// Events that were parked, which must be read again. Then call [`Window::loaded`].
@@ -140,7 +140,7 @@ struct Succeeded {
 impl Window {
     /// Continues where an earlier holder has stopped. `seed` is any number; it spreads the attempts of many destinations.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         destination: &Destination,
         progress: Progress,
         parked: Vec<Parked>,
@@ -185,13 +185,13 @@ impl Window {
 
     /// Where reading continues. `None` for the beginning.
     #[must_use]
-    pub fn read_to(&self) -> Option<&FeedCursor> {
+    pub(crate) fn read_to(&self) -> Option<&FeedCursor> {
         self.read_to.as_ref()
     }
 
     /// Whether more events are to be read.
     #[must_use]
-    pub fn wants_events(&self) -> bool {
+    pub(crate) fn wants_events(&self) -> bool {
         let ahead = (2 * self.lanes.now() * self.events_max).clamp(128, EVENTS_MAX / 2);
         !self.is_over
             && self.log.len() < EVENTS_MAX
@@ -202,7 +202,7 @@ impl Window {
     }
 
     /// Takes a page of events, read from [`read_to`](Self::read_to).
-    pub fn read(&mut self, page: DeliveryPage, now_ms: i64) {
+    pub(crate) fn read(&mut self, page: DeliveryPage, now_ms: i64) {
         let is_new = self.read_to.as_ref() != Some(&page.next);
         self.has_changed |= is_new || !page.deliveries.is_empty();
         for delivery in page.deliveries {
@@ -220,7 +220,7 @@ impl Window {
     }
 
     /// The next request that may be made now. It counts as under way until [`finished`](Self::finished).
-    pub fn next(&mut self, now_ms: i64) -> Option<Send> {
+    pub(crate) fn next(&mut self, now_ms: i64) -> Option<Send> {
         self.relieve(now_ms);
         let is_full = self.requests.len() >= self.lanes_max();
         if self.is_over || is_full || now_ms < self.paused_until_ms {
@@ -245,7 +245,7 @@ impl Window {
     /// When something will be possible that is not possible now, in milliseconds since 1970. `None` if only an outcome, a page or a
     /// report can change anything.
     #[must_use]
-    pub fn wake_at_ms(&self) -> Option<i64> {
+    pub(crate) fn wake_at_ms(&self) -> Option<i64> {
         let has_new = self.has_new();
         let standstill = self.standstill.filter(|_| has_new);
         let standstill = standstill.map(|(_, at_ms)| at_ms);
@@ -263,7 +263,7 @@ impl Window {
 
     /// Keeps only those events of a request that could be read again; the others were purged. Returns whether any is left to send.
     /// If not, the request is finished.
-    pub fn loaded(&mut self, id: u64, found: &[u64]) -> bool {
+    pub(crate) fn loaded(&mut self, id: u64, found: &[u64]) -> bool {
         let Some(request) = self.requests.get_mut(&id) else {
             return false;
         };
@@ -283,7 +283,7 @@ impl Window {
     }
 
     /// What is to be stored now, if anything is. Only one report may be under way; [`reported`](Self::reported) ends it.
-    pub fn report(&mut self, now_ms: i64) -> Option<Report> {
+    pub(crate) fn report(&mut self, now_ms: i64) -> Option<Report> {
         let writes = now_ms >= self.succeeded.written_at_ms + WRITE_SUCCEEDED_MS;
         let writes = self.succeeded.is_new && writes;
         let is_needed = self.has_changed
@@ -314,7 +314,7 @@ impl Window {
     }
 
     /// The report was committed: lanes and keys of what is in it are free again.
-    pub fn reported(&mut self) {
+    pub(crate) fn reported(&mut self) {
         for id in std::mem::take(&mut self.reporting) {
             if let Some(request) = self.requests.remove(&id) {
                 for key in request.keys {
@@ -326,27 +326,27 @@ impl Window {
 
     /// Whether nothing more is sent, because the destination was given up.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.is_over
     }
 
     /// Whether the destination seems to take nothing at present.
     #[must_use]
-    pub fn is_failing(&self) -> bool {
+    pub(crate) fn is_failing(&self) -> bool {
         let attempts = self.standstill.map_or(0, |(attempts, _)| attempts);
         self.breaker.is_open() || attempts >= 5
     }
 
     /// The number of parked keys.
     #[must_use]
-    pub fn parked(&self) -> usize {
+    pub(crate) fn parked(&self) -> usize {
         self.keys.parked()
     }
 
-    /// The number of requests that were begun and not reported.
+    /// Whether everything that was read is delivered.
     #[must_use]
-    pub fn under_way(&self) -> usize {
-        self.requests.len()
+    pub(crate) fn is_idle(&self) -> bool {
+        self.log.len() == 0 && self.requests.is_empty() && self.keys.parked() == 0
     }
 
     /// Requests at the same time: one while the destination seems to take nothing.

@@ -42,6 +42,7 @@ pub(super) fn destination(shape: Shape) -> Destination {
         begins: None,
         begins_ms: None,
         version: 1,
+        replays: 0,
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::keys::KeyId;
 use super::{
-    Attempt, DeliveryOrder, GIVE_UP_MS, OTHERS_WITHIN_MS, PAUSE_MS, Request, SUCCEEDED_MAX, Window,
+    Attempt, DeliveryOrder, GIVE_UP_MS, OUTAGE_MS, PAUSE_MS, Request, SUCCEEDED_MAX, Window,
     schedule,
 };
 
 /// What became of a request.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The destination has taken the first `count` events, at least one.
     Taken {
         /// How many.
@@ -29,20 +29,20 @@ pub enum Outcome {
 
 /// What a failure says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// What happened, as a sentence.
-    pub why: String,
+    pub(crate) why: String,
     /// How long the destination asked to be left alone, in milliseconds.
-    pub retry_after_ms: Option<i64>,
+    pub(crate) retry_after_ms: Option<i64>,
     /// Whether the destination gets too much.
-    pub slows: bool,
+    pub(crate) slows: bool,
     /// Whether the destination says that it is gone for good.
-    pub is_gone: bool,
+    pub(crate) is_gone: bool,
 }
 
 impl Window {
     /// Takes the outcome of a request.
-    pub fn finished(&mut self, id: u64, outcome: Outcome, now_ms: i64) {
+    pub(crate) fn finished(&mut self, id: u64, outcome: Outcome, now_ms: i64) {
         let Some(request) = self.requests.get(&id).cloned() else {
             return;
         };
@@ -80,10 +80,11 @@ impl Window {
         }
         self.put_back(request, count);
         self.progress.delivered_at_ms = Some(now_ms);
-        self.progress.failing_since_ms = None;
+        let failing_since_ms = self.progress.failing_since_ms.take();
+        let was_out = failing_since_ms.is_some_and(|since_ms| now_ms - since_ms >= OUTAGE_MS);
         self.standstill = None;
         self.lanes.count_success();
-        if self.breaker.succeeded() {
+        if self.breaker.succeeded() || was_out {
             self.keys.make_due(now_ms);
         }
         self.succeeded.latest.push_back(attempt);
@@ -112,8 +113,8 @@ impl Window {
                 for key in &request.keys {
                     let attempts = 1 + self.keys.waiting(*key).map_or(0, |row| row.attempts);
                     let at_ms = next_at_ms(self, attempts);
-                    let others_take = now_ms.saturating_sub(since_ms) < OTHERS_WITHIN_MS;
-                    let is_last = schedule::is_over(attempts) && others_take;
+                    // While the destination takes nothing, it is not the event that fails.
+                    let is_last = schedule::is_over(attempts) && !self.breaker.is_open();
                     self.park_refused(request, *key, attempts, at_ms, &failure.why);
                     if is_last {
                         self.keys.change(*key, |row| row.next_at_ms = None);

@@ -90,7 +90,8 @@ fn a_parked_key_delivers_its_events_in_order_once_the_first_is_taken() {
     world.settle(all);
     assert_eq!(received(&world), [4, 1, 2, 3]);
     assert_eq!(world.parked(), []);
-    assert!((4_000..=6_000).contains(&world.now_ms), "{}", world.now_ms);
+    // The second attempt, and then the list of the latest attempts.
+    assert!((4_000..=7_000).contains(&world.now_ms), "{}", world.now_ms);
 }
 
 #[test]
@@ -297,16 +298,14 @@ fn an_event_that_is_not_answered_does_not_keep_the_cursor_back() {
     }
     assert_eq!(world.progress().cursor, None);
     assert_eq!(world.progress().done.len(), EVENTS_MAX / 2);
-    world.now_ms = world.window.wake_at_ms().unwrap();
+    world.now_ms = 1_000;
     world.send();
     world.report();
     world.commit();
-    assert_eq!(world.progress().done, []);
+    assert!(world.progress().done.is_empty());
     assert_eq!(world.parked()[0].positions, [1]);
-    // The server is killed: it is sent again. If not, it is not.
-    let hanging = world.under_way.remove(0);
-    assert!(matches!(&hanging.what, What::Events(events) if events.len() == 1));
-    world.under_way.insert(0, hanging);
+    // It is still under way, and is not sent again when it is answered.
+    assert!(matches!(&world.under_way[0].what, What::Events(events) if events.len() == 1));
     world.take(0, 1);
     world.settle(all);
     world.check();

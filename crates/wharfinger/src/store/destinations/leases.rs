@@ -67,6 +67,16 @@ impl Store {
         self.writer.ask_for(Task::on(1, []), renew).await
     }
 
+    /// The leases that a server holds. It only reads.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn held_leases(&self, owner: &str) -> Result<Vec<HeldLease>, StoreError> {
+        let owner = owner.to_owned();
+        let read = move |connection: &Connection| held(connection, &owner);
+        self.readers.read(read).await
+    }
+
     /// Gives a lease back, so that another server need not wait until it is over. Does nothing if it is lost.
     ///
     /// # Errors
@@ -162,6 +172,11 @@ fn renew(connection: &Connection, owner: &str) -> Result<Vec<HeldLease>, Fault> 
                   where lease_owner = ?1 and sound(destination_progress.intact)";
     let mut update = connection.prepare_cached(update)?;
     update.execute((owner, until_ms))?;
+    held(connection, owner)
+}
+
+/// The leases of a server, and whether each destination is as it was when it was leased.
+fn held(connection: &Connection, owner: &str) -> Result<Vec<HeldLease>, Fault> {
     let select = "select destinations.id, lease_number, lease_version = version and state = 'active' \
                   from destination_progress join destinations on destinations.id = destination_progress.id \
                   where lease_owner = ?1 order by destinations.id";
