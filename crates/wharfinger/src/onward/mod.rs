@@ -22,6 +22,7 @@ mod runner;
 mod schedule;
 pub mod settings;
 pub mod signature;
+pub mod sinks;
 mod told;
 mod webhook;
 mod window;

@@ -68,7 +68,7 @@ impl std::fmt::Debug for Location {
 }
 
 /// A URL without its password, whether before the host or among the options. Omits everything that may be part of a password.
-fn without_password(url: &str) -> String {
+pub(crate) fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return "the database".into();
     };

@@ -1,5 +1,6 @@
 //! The database to connect to: host, user, TLS. Explains in one sentence why it cannot be reached, with the remedy.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
@@ -10,6 +11,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::error::Error;
 use super::postgres::Session;
 use super::{Result, tls};
+use crate::runtime::trust::Trust;
 use crate::store::engine::location::{Database, SCHEMES};
 
 /// The longest wait for a connection to one host.
@@ -31,7 +33,26 @@ pub(crate) struct Target {
     tls: Option<MakeRustlsConnect>,
     /// Where the trusted CAs come from.
     trusted: String,
+    settings: &'static Settings,
 }
+
+/// Where the user enters what is not in the URL, for messages.
+struct Settings {
+    password: &'static str,
+    ca: &'static str,
+}
+
+/// Of the database that keeps the store.
+const OF_THE_STORE: Settings = Settings {
+    password: "--database-password-file or WHARFINGER_DATABASE_PASSWORD",
+    ca: "--database-ca",
+};
+
+/// Of a database that gets events.
+const OF_A_DESTINATION: Settings = Settings {
+    password: "the destination's password",
+    ca: "the destination's ca",
+};
 
 impl std::fmt::Debug for Target {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -43,7 +64,38 @@ impl std::fmt::Debug for Target {
 impl Target {
     /// Parses a URL, `postgres://user:password@host:port/database?options`.
     pub(crate) fn of(database: &Database) -> std::result::Result<Self, String> {
-        let (url, mode) = without_mode(&database.url)?;
+        let ca = database.ca.as_deref();
+        let password = database.password.as_deref();
+        let trusted = ca.map(|file| (Trust::File(file), file.display().to_string()));
+        Self::new(&database.url, password, trusted, &OF_THE_STORE)
+    }
+
+    /// As [`Self::of`], for a database that gets events. `ca` is the PEM text of the CAs to trust. The hosts must be reached over a
+    /// network: on this machine, PostgreSQL may take the server for a user that it trusts.
+    pub(crate) fn of_destination(
+        url: &str,
+        password: Option<&str>,
+        ca: Option<&str>,
+    ) -> std::result::Result<Self, String> {
+        let trusted = ca.map(|pem| (Trust::Text(pem), OF_A_DESTINATION.ca.to_owned()));
+        let target = Self::new(url, password, trusted, &OF_A_DESTINATION)?;
+        let mut hosts = target.config.get_hosts().iter();
+        if hosts.any(|host| matches!(host, Host::Unix(_))) {
+            return Err("the host must be a name or an address, not a Unix socket".into());
+        }
+        if !target.config.get_hostaddrs().is_empty() {
+            return Err("hostaddr is not supported; write the address as the host".into());
+        }
+        Ok(target)
+    }
+
+    fn new(
+        url: &str,
+        password: Option<&str>,
+        trusted: Option<(Trust<'_>, String)>,
+        settings: &'static Settings,
+    ) -> std::result::Result<Self, String> {
+        let (url, mode) = without_mode(url, settings)?;
         let mut config = parse(&url)?;
         let is_local = is_local(&config);
         let is_encrypted = match asks_for_tls(mode.as_deref())? {
@@ -53,32 +105,19 @@ impl Target {
                 );
             }
             Some(is_encrypted) => is_encrypted,
-            None => database.ca.is_some() && !is_local,
+            None => trusted.is_some() && !is_local,
         };
-        if let Some(password) = &database.password {
+        if let Some(password) = password {
             config.password(password);
         }
-        config.application_name("wharfinger");
-        // Of several hosts, connects to the primary. A replica cannot even take the write lock.
-        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-        config.connect_timeout(CONNECTING_MAX);
-        config.tcp_user_timeout(GONE_AFTER);
-        config.keepalives_idle(ASKED_AFTER);
-        config.keepalives_interval(ASKED_EVERY);
-        config.keepalives_retries(ASKED_TIMES);
-        config.ssl_mode(if is_encrypted {
-            SslMode::Require
-        } else {
-            SslMode::Disable
-        });
-        let ca = database.ca.as_deref();
+        bound(&mut config, is_encrypted);
+        let (trust, trusted) = trusted.unwrap_or((Trust::System, "this system".into()));
+        let connector = || tls::connector(trust, settings.ca);
         Ok(Self {
             config,
-            tls: is_encrypted.then(|| tls::connector(ca)).transpose()?,
-            trusted: match ca {
-                Some(file) => file.display().to_string(),
-                None => "this system".into(),
-            },
+            tls: is_encrypted.then(connector).transpose()?,
+            trusted,
+            settings,
         })
     }
 
@@ -93,32 +132,77 @@ impl Target {
             .enable_all()
             .build()
             .map_err(|error| Error::Unreachable(error.to_string()))?;
-        let hosts = self.config.get_hosts().len().max(1);
-        let hosts = u32::try_from(hosts).unwrap_or(u32::MAX);
-        let patience = CONNECTING_MAX.saturating_mul(hosts) + GREETING_MAX;
-        let connected = runtime.block_on(async {
-            match tokio::time::timeout(patience, self.client()).await {
-                Ok(connected) => connected.map_err(|error| self.why(&error)),
-                Err(_) => Err(format!(
-                    "the database at {} accepts connections but does not respond; it may be overloaded, or not be PostgreSQL",
-                    self.hosts()
-                )),
-            }
-        });
+        let connected = runtime.block_on(self.client(&self.config));
         let client = connected.map_err(Error::Unreachable)?;
         Session::start(runtime, client)
     }
 
-    /// Connects. The current runtime then drives the connection.
-    async fn client(&self) -> std::result::Result<Client, tokio_postgres::Error> {
+    /// The hosts and ports, as the URL names them.
+    pub(crate) fn places(&self) -> Vec<(String, u16)> {
+        let ports = self.config.get_ports();
+        let hosts = self.config.get_hosts().iter().enumerate();
+        let places = hosts.map(|(at, host)| {
+            let port = ports.get(at).or(ports.first()).unwrap_or(&5432);
+            match host {
+                Host::Tcp(name) => (name.clone(), *port),
+                Host::Unix(path) => (path.display().to_string(), *port),
+            }
+        });
+        places.collect()
+    }
+
+    /// Connects to one of these addresses of its hosts. The current runtime then drives the connection.
+    ///
+    /// # Errors
+    /// A sentence with the remedy.
+    pub(crate) async fn connect_to(
+        &self,
+        addresses: &[(String, SocketAddr)],
+    ) -> std::result::Result<Client, String> {
+        let mut config = Config::new();
+        if let Some(user) = self.config.get_user() {
+            config.user(user);
+        }
+        if let Some(password) = self.config.get_password() {
+            config.password(password);
+        }
+        if let Some(name) = self.config.get_dbname() {
+            config.dbname(name);
+        }
+        if let Some(options) = self.config.get_options() {
+            config.options(options);
+        }
+        bound(&mut config, self.tls.is_some());
+        for (host, address) in addresses {
+            config.host(host);
+            config.hostaddr(address.ip());
+            config.port(address.port());
+        }
+        self.client(&config).await
+    }
+
+    /// Connects, within a time. The current runtime then drives the connection.
+    async fn client(&self, config: &Config) -> std::result::Result<Client, String> {
+        let hosts = u32::try_from(config.get_hosts().len().max(1)).unwrap_or(u32::MAX);
+        let patience = CONNECTING_MAX.saturating_mul(hosts) + GREETING_MAX;
+        match tokio::time::timeout(patience, self.greet(config)).await {
+            Ok(connected) => connected.map_err(|error| self.why(&error)),
+            Err(_) => Err(format!(
+                "the database at {} accepts connections but does not respond; it may be overloaded, or not be PostgreSQL",
+                self.hosts()
+            )),
+        }
+    }
+
+    async fn greet(&self, config: &Config) -> std::result::Result<Client, tokio_postgres::Error> {
         match &self.tls {
             Some(tls) => {
-                let (client, connection) = self.config.connect(tls.clone()).await?;
+                let (client, connection) = config.connect(tls.clone()).await?;
                 tokio::spawn(connection);
                 Ok(client)
             }
             None => {
-                let (client, connection) = self.config.connect(NoTls).await?;
+                let (client, connection) = config.connect(NoTls).await?;
                 tokio::spawn(connection);
                 Ok(client)
             }
@@ -132,14 +216,15 @@ impl Target {
         }
         let source = std::error::Error::source(error);
         let said = source.map_or_else(|| error.to_string(), ToString::to_string);
-        if let Some(why) = tls::why(source, &self.trusted) {
+        if let Some(why) = tls::why(source, &self.trusted, self.settings.ca) {
             return why;
         }
         let hosts = self.hosts();
         match said.as_str() {
             "password missing" => format!(
-                "the database requires a password for user {}; set --database-password-file or WHARFINGER_DATABASE_PASSWORD",
-                self.user()
+                "the database requires a password for user {}; set {}",
+                self.user(),
+                self.settings.password
             ),
             "server does not support TLS" => format!(
                 "the database at {hosts} does not support TLS; set ssl = on there, or use sslmode=disable in the URL if nobody else \
@@ -161,7 +246,8 @@ impl Target {
         if *code == SqlState::INVALID_PASSWORD {
             format!(
                 "the database refuses the password of user {user}, or has no such user; check the user in the URL, and the password \
-                 in --database-password-file or WHARFINGER_DATABASE_PASSWORD"
+                 in {}",
+                self.settings.password
             )
         } else if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION {
             let way = if self.tls.is_none() {
@@ -196,21 +282,37 @@ impl Target {
 
     /// The hosts and ports, for messages.
     fn hosts(&self) -> String {
-        let ports = self.config.get_ports();
-        let hosts = self.config.get_hosts().iter().enumerate();
-        let told = hosts.map(|(at, host)| {
-            let port = ports.get(at).or(ports.first()).unwrap_or(&5432);
-            match host {
-                Host::Tcp(name) => format!("{name}:{port}"),
-                Host::Unix(path) => format!("{}, port {port}", path.display()),
-            }
+        let hosts = self.config.get_hosts().iter().zip(self.places());
+        let told = hosts.map(|(host, (name, port))| match host {
+            Host::Tcp(_) => format!("{name}:{port}"),
+            Host::Unix(_) => format!("{name}, port {port}"),
         });
         Vec::from_iter(told).join(" or ")
     }
 }
 
+/// Sets how a server is connected to, and how long that may take.
+fn bound(config: &mut Config, is_encrypted: bool) {
+    config.application_name("wharfinger");
+    // Of several hosts, connects to the primary. A replica cannot even take the write lock.
+    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    config.connect_timeout(CONNECTING_MAX);
+    config.tcp_user_timeout(GONE_AFTER);
+    config.keepalives_idle(ASKED_AFTER);
+    config.keepalives_interval(ASKED_EVERY);
+    config.keepalives_retries(ASKED_TIMES);
+    config.ssl_mode(if is_encrypted {
+        SslMode::Require
+    } else {
+        SslMode::Disable
+    });
+}
+
 /// Splits a URL into the URL without `sslmode` and the value of `sslmode`.
-fn without_mode(url: &str) -> std::result::Result<(String, Option<String>), String> {
+fn without_mode(
+    url: &str,
+    settings: &Settings,
+) -> std::result::Result<(String, Option<String>), String> {
     if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
         return Err("expected postgres://USER@HOST/NAME".into());
     }
@@ -227,10 +329,10 @@ fn without_mode(url: &str) -> std::result::Result<(String, Option<String>), Stri
         match parameter.split_once('=') {
             Some(("sslmode", value)) => mode = Some(value.to_owned()),
             Some(("sslrootcert", _)) => {
-                return Err(
-                    "sslrootcert is not supported; name the file with the CA in --database-ca"
-                        .into(),
-                );
+                return Err(format!(
+                    "sslrootcert is not supported; name the CA with {}",
+                    settings.ca
+                ));
             }
             Some(_) | None => others.push(parameter),
         }

@@ -1,51 +1,25 @@
 //! TLS to a database: the server's certificate and its name are verified.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::CertificateError;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::runtime::trust;
+use crate::runtime::trust::{Trust, client_config};
 
 /// The ALPN name of PostgreSQL's protocol. Servers check it from version 17.
 const PROTOCOL: &[u8] = b"postgresql";
 
-/// A TLS connector that trusts the CAs in a file or, without a file, the system's CAs.
-pub(super) fn connector(ca: Option<&Path>) -> Result<MakeRustlsConnect, String> {
-    let roots = match ca {
-        Some(file) => of_file(file)?,
-        None => of_system()?,
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+/// A TLS connector that trusts these CAs. `setting` is where the user names them, for messages.
+pub(super) fn connector(trust: Trust<'_>, setting: &str) -> Result<MakeRustlsConnect, String> {
+    let mut config = client_config(trust, "the database", setting)?;
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
     Ok(MakeRustlsConnect::new(config))
-}
-
-fn of_file(file: &Path) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    trust::add_file(&mut roots, file, "the database")?;
-    Ok(roots)
-}
-
-fn of_system() -> Result<RootCertStore, String> {
-    let roots = trust::of_system();
-    if roots.is_empty() {
-        return Err(
-            "this system trusts no CA; install ca-certificates, or name the CA of the database with --database-ca".into(),
-        );
-    }
-    Ok(roots)
 }
 
 /// Explains a TLS error, with the remedy. `None` if the error is not about TLS.
 pub(super) fn why(
     error: Option<&(dyn std::error::Error + 'static)>,
     trusted: &str,
+    setting: &str,
 ) -> Option<String> {
     let error = error?.downcast_ref::<std::io::Error>()?.get_ref()?;
     if let Some(error) = error.downcast_ref::<rustls::pki_types::InvalidDnsNameError>() {
@@ -63,9 +37,7 @@ pub(super) fn why(
     );
     // `BadSignature`: issued by another CA of the same name.
     let why = if *fault == unknown || *fault == bad {
-        format!(
-            "was not issued by a CA that {trusted} trusts; name the file with its CA in --database-ca"
-        )
+        format!("was not issued by a CA that {trusted} trusts; name its CA with {setting}")
     } else if let CertificateError::NotValidForNameContext {
         expected,
         presented,
