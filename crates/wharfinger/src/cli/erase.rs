@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use uuid::Uuid;
 use wharfinger_core::reading::validate::is_email;
 
 use super::{KeptIn, directory, find_organisation, write_json};
@@ -66,6 +67,8 @@ impl Erase {
         let erased = erased?.erasure;
         let (code, orders, cancelled) = (&organisation.code, erased.orders, erased.cancelled);
         if self.json {
+            let delivered_to = erased.delivered_to.iter().map(Uuid::to_string);
+            let delivered_to = Vec::from_iter(delivered_to);
             let line = json!({
                 "organisation": code,
                 "orders": orders,
@@ -73,6 +76,8 @@ impl Erase {
                 "customers": erased.customers,
                 "rejected": erased.rejected,
                 "answers": erased.answers,
+                "attempts": erased.attempts,
+                "delivered_to": delivered_to,
                 "compacted": erased.compacted,
             });
             return write_json(out, &line);
@@ -86,6 +91,19 @@ impl Erase {
             out,
             "also erased: {customers} entries of the customer list, {rejected} rejected orders, {answers} saved responses"
         )?;
+        if erased.attempts > 0 {
+            let attempts = erased.attempts;
+            writeln!(
+                out,
+                "also erased: the answers of receivers to {attempts} attempts to deliver"
+            )?;
+        }
+        for id in &erased.delivered_to {
+            writeln!(
+                out,
+                "events of {code} were delivered to destination {id}; whoever runs its receiver must erase the customer there"
+            )?;
+        }
         let on_server = matches!(self.data.location()?, Location::Database(_));
         if on_server && !erased.compacted {
             writeln!(

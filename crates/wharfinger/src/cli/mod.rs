@@ -8,6 +8,7 @@ mod copy;
 mod customers;
 mod database;
 mod demo;
+mod destination;
 mod erase;
 mod key;
 mod load;
@@ -52,6 +53,8 @@ enum Command {
     Org(org::Org),
     /// Manage API keys
     Key(key::Key),
+    /// Carry events to where they are needed
+    Destination(destination::Destination),
     /// Load, show and export products and their stock
     Products(products::Products),
     /// Load and show customers, and erase a person
@@ -179,6 +182,7 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Demo(demo) => demo.run(&mut out).await,
             Command::Org(org) => org.run(&mut out).await,
             Command::Key(key) => key.run(&mut out).await,
+            Command::Destination(destination) => destination.run(&mut out).await,
             Command::Products(products) => products.run(&mut out).await,
             Command::Customers(customers) => customers.run(&mut out).await,
             Command::Orders(orders) => orders.run(&mut out).await,

@@ -17,13 +17,16 @@ mod breaker;
 pub mod client;
 pub mod codes;
 pub mod guard;
+pub mod hint;
 mod manager;
+pub mod new;
 mod runner;
 mod schedule;
 pub mod settings;
 pub mod signature;
 pub mod sinks;
 mod told;
+pub mod view;
 mod webhook;
 mod window;
 
@@ -93,7 +96,11 @@ impl Onward {
     /// # Errors
     /// The destination is no webhook, or cannot be used. The sentence says why.
     pub async fn send_test(&self, destination: &Destination) -> Result<Attempt, String> {
-        let Settings::Webhook(settings) = Settings::of(destination)?;
+        let settings = Settings::of(destination).map_err(|bad| bad.to_string())?;
+        let settings = match settings {
+            Settings::Webhook(settings) => settings,
+            Settings::Sink(_) => return Err("only a webhook can be tested".into()),
+        };
         let webhook = Webhook::new(Arc::clone(&self.reach), destination, &settings)?;
         Ok(webhook.test(destination.id).await)
     }

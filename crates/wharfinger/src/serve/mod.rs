@@ -5,5 +5,6 @@
 pub mod config;
 pub mod event_view;
 pub mod feed;
+pub(crate) mod feed_cursor;
 pub mod readiness;
 pub mod transport;

@@ -134,7 +134,7 @@ fn the_figures_of_an_order_stay_and_its_person_is_gone_from_every_revision() {
     let feed = get(&server, "/v1/events?organisation=TRK001&limit=1000");
 
     let told = erase(data.path(), "Ann@Quay.Example");
-    let expected = json!({"organisation": "TRK001", "orders": 3, "cancelled": 2, "customers": 0, "rejected": 0, "answers": 0, "compacted": !is_on_postgres()});
+    let expected = json!({"organisation": "TRK001", "orders": 3, "cancelled": 2, "customers": 0, "rejected": 0, "answers": 0, "attempts": 0, "delivered_to": [], "compacted": !is_on_postgres()});
     assert_eq!(told, expected);
     assert_whole(data.path());
     assert_eq!(
@@ -282,7 +282,7 @@ fn rejected_orders_that_mention_the_address_go_without_their_texts() {
     );
 
     let told = erase(data.path(), ANN);
-    let expected = json!({"organisation": "TRK001", "orders": 0, "cancelled": 0, "customers": 0, "rejected": 3, "answers": 0, "compacted": !is_on_postgres()});
+    let expected = json!({"organisation": "TRK001", "orders": 0, "cancelled": 0, "customers": 0, "rejected": 3, "answers": 0, "attempts": 0, "delivered_to": [], "compacted": !is_on_postgres()});
     assert_eq!(told, expected);
     assert_whole(data.path());
     files::assert_gone(data.path(), &["annabel"]);
@@ -351,7 +351,7 @@ fn an_administrator_erases_over_http_and_nobody_else_does() {
     let once = post(&ann).header("idempotency-key", "once");
     let done = server.send(&once);
     assert_eq!(done.status, 200, "{}", done.text());
-    let expected = json!({"organisation": "TRK001", "orders": 1, "cancelled": 1, "customers": 0, "rejected": 0, "answers": 0, "compacted": !is_on_postgres()});
+    let expected = json!({"organisation": "TRK001", "orders": 1, "cancelled": 1, "customers": 0, "rejected": 0, "answers": 0, "attempts": 0, "delivered_to": [], "compacted": !is_on_postgres()});
     assert_eq!(done.json(), expected);
     assert!(is_replayed(&server.send(&once)));
     assert_eq!((found(&server, ANN), found(&server, BOB)), (0, 1));

@@ -1,4 +1,4 @@
-//! The audit log: who changed organisations and keys.
+//! The audit log: who changed organisations, keys and destinations.
 
 use std::collections::HashSet;
 
@@ -49,7 +49,7 @@ struct AuditEntryView {
     details: Option<Box<RawValue>>,
 }
 
-/// Lists changes to the organisations that the calling key can access and to the keys that it can see, newest first.
+/// Lists changes to the organisations that the calling key can access, and to the keys and destinations that it can see, newest first.
 async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let before = match listing.after {
@@ -90,7 +90,15 @@ async fn visible(app: &App, call: &Call<'_>) -> Result<Option<HashSet<String>>, 
     let organisations = organisations
         .filter(|organisation| key.reach.has(organisation.id))
         .map(|organisation| AuditEntry::about_organisation(&organisation.code));
+    let destinations = app.store.destinations().await;
+    let destinations = destinations.map_err(|error| call.failure(error))?;
+    let destinations = destinations.into_iter();
+    let destinations = destinations.filter(|of| key.reach.covers(&of.destination.reach));
+    let destinations =
+        destinations.map(|of| AuditEntry::about_destination(&of.destination.id.to_string()));
     let keys = directory.keys.iter().filter(|known| is_seen_by(known, key));
     let keys = keys.map(|known| AuditEntry::about_key(&known.id));
-    Ok(Some(organisations.chain(keys).collect()))
+    Ok(Some(
+        organisations.chain(keys).chain(destinations).collect(),
+    ))
 }

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use uuid::Uuid;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::order::failure::RequestFailure;
@@ -59,6 +60,10 @@ struct ErasureView<'e> {
     rejected: u64,
     /// Responses saved for an Idempotency-Key that were erased.
     answers: u64,
+    /// Attempts to deliver events of the organisation whose answers were erased.
+    attempts: u64,
+    /// The ids of destinations that have got events of the organisation. Whoever runs their receivers must erase the customer there.
+    delivered_to: Vec<String>,
     /// Whether the database file was rewritten. If it was not, copies of short orders may remain in its unused parts.
     compacted: bool,
 }
@@ -100,6 +105,8 @@ async fn erase(
             customers: erased.customers,
             rejected: erased.rejected,
             answers: erased.answers,
+            attempts: erased.attempts,
+            delivered_to: erased.delivered_to.iter().map(Uuid::to_string).collect(),
             compacted: erased.compacted,
         };
         Reply::json(200, &view)

@@ -16,7 +16,6 @@ use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::{Caller, Organisation, Scope};
 
 use super::answer::{Page, ok};
-use super::feed_cursor;
 use super::input::Listing;
 use super::parameters::{AFTER, LIMIT, ORGANISATION, query};
 use super::route::{Kind, Route};
@@ -28,6 +27,7 @@ use crate::runtime::metrics::METRICS;
 use crate::runtime::turns;
 use crate::serve::event_view::EventView;
 use crate::serve::feed::{Reader, Woken};
+use crate::serve::feed_cursor;
 use crate::store::{EventKind, FeedEvent, FeedPage, StoreError};
 
 /// Routes of the event feed.
@@ -177,7 +177,11 @@ fn types() -> String {
 }
 
 /// Maps an error of the feed. If the feed cannot be read from this cursor, the failure has the cursor to continue from.
-fn failure(call: &Call<'_>, named: Option<OrganisationId>, error: StoreError) -> RequestFailure {
+pub(super) fn failure(
+    call: &Call<'_>,
+    named: Option<OrganisationId>,
+    error: StoreError,
+) -> RequestFailure {
     let StoreError::FeedBegins(begins) = error else {
         return call.failure(error);
     };

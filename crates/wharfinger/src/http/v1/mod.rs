@@ -5,9 +5,9 @@ mod audit;
 mod batches;
 mod catalogue;
 mod cursor;
+mod destinations;
 mod erasure;
 mod events;
-mod feed_cursor;
 mod fulfilment;
 mod imports;
 mod input;
@@ -39,6 +39,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         transitions::ROUTES,
         fulfilment::ROUTES,
         events::ROUTES,
+        destinations::ROUTES,
         organisations::ROUTES,
         catalogue::ROUTES,
         keys::ROUTES,
@@ -48,7 +49,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
     lists.into_iter().flatten()
 }
 
-/// Changes organisations or keys, and responds with `reply`. Later requests see the change.
+/// Changes organisations, keys or destinations, and responds with `reply`. Later requests see the change.
 async fn administer(
     app: &App,
     call: &Call<'_>,

@@ -312,6 +312,25 @@ pub struct DestinationStatus {
     pub is_leased: bool,
 }
 
+impl DestinationStatus {
+    /// That of a destination to which nothing was delivered yet.
+    #[must_use]
+    pub fn new(destination: Destination) -> Self {
+        let progress = Progress {
+            cursor: destination.begins.clone(),
+            ..Progress::default()
+        };
+        Self {
+            destination: Arc::new(destination),
+            progress,
+            parked: 0,
+            given_up: 0,
+            next_at_ms: None,
+            is_leased: false,
+        }
+    }
+}
+
 /// A change of a destination. Each has an entry in the audit log.
 #[derive(Clone, Debug)]
 pub enum DestinationChange {

@@ -1,5 +1,6 @@
 //! Maintenance of a whole store: purges, erasures of a person, and checks.
 
+use uuid::Uuid;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::ids::OrganisationId;
 
@@ -21,7 +22,7 @@ pub struct EraseCustomer {
 }
 
 /// The result of an erasure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Erasure {
     /// Orders reduced to their retained fields, including those of an interrupted erasure that was resumed.
     pub orders: u64,
@@ -33,6 +34,10 @@ pub struct Erasure {
     pub rejected: u64,
     /// Saved responses that were erased.
     pub answers: u64,
+    /// Attempts to deliver events of the organisation whose answers were erased.
+    pub attempts: u64,
+    /// The destinations that have got events of the organisation. What they were sent cannot be erased here.
+    pub delivered_to: Vec<Uuid>,
     /// Whether the database file was rewritten. If not, copies of short rows that were moved within the file may remain.
     pub compacted: bool,
 }

@@ -11,3 +11,19 @@ mod leases;
 mod reports;
 mod start;
 mod status;
+
+use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::organisation::OrgAccess;
+
+/// The organisations of a destination, in ascending order. `None` for all.
+fn reached(reach: &OrgAccess) -> Option<Vec<OrganisationId>> {
+    match reach {
+        OrgAccess::All => None,
+        OrgAccess::Only(ids) => {
+            let mut ids = ids.clone();
+            ids.sort_unstable();
+            ids.dedup();
+            Some(ids)
+        }
+    }
+}

@@ -1,16 +1,20 @@
 //! Where a destination begins.
 
+use std::sync::Arc;
+
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::OrgAccess;
 
+use super::reached;
 use crate::store::Store;
 use crate::store::api::{FeedCursor, StoreError};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::journal::end::{latest_stamp, organisations, read_counters};
-use crate::store::journal::read::blocks_before;
+use crate::store::journal::read::{Journal, blocks_before};
 use crate::store::journal::{epochs, rows, stamps};
+use crate::store::read::feed::reading::{Feeds, How, Page, Seen, read};
 
 impl Store {
     /// The cursor after all events that there are.
@@ -49,6 +53,49 @@ impl Store {
             Ok(FeedCursor::after(epochs::latest(connection)?, first - 1))
         };
         self.readers.follow(read).await
+    }
+
+    /// Checks that the feed of some organisations can be read from a cursor.
+    ///
+    /// # Errors
+    /// [`StoreError::FeedBegins`]: events after the cursor were purged, or the store was restored since the cursor was returned.
+    pub async fn check_cursor(
+        &self,
+        reach: &OrgAccess,
+        cursor: &FeedCursor,
+    ) -> Result<(), StoreError> {
+        let seen = Arc::clone(&self.seen_stamp);
+        let (reached, cursor) = (reached(reach), cursor.clone());
+        let check = move |connection: &Connection| {
+            let how = How {
+                after: Some(&cursor),
+                feeds: reached.as_deref().map_or(Feeds::All, Feeds::Of),
+                skips_purged: false,
+            };
+            read(connection, how, &seen, &mut Nothing).map(drop)
+        };
+        self.readers.follow(check).await
+    }
+}
+
+/// A page without room: only where it begins is looked for.
+struct Nothing;
+
+impl<'c> Page<'c> for Nothing {
+    fn has_room(&self) -> bool {
+        false
+    }
+
+    fn is_empty(&self) -> bool {
+        true
+    }
+
+    fn wants(&self, _: &Seen<'_>) -> bool {
+        true
+    }
+
+    fn take(&mut self, _: &mut Journal<'c>, _: Seen<'_>) -> Result<(), Fault> {
+        Ok(())
     }
 }
 

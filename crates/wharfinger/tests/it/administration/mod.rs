@@ -1,6 +1,7 @@
 //! Organisations, keys and the audit log over HTTP.
 
 mod access;
+mod destinations;
 mod keys;
 mod organisations;
 

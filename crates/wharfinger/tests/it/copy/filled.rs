@@ -50,6 +50,7 @@ pub(crate) fn fill(data: &Path) -> Filled {
     let erased = run(data, &erase);
     assert!(erased.status.success(), "{erased:?}");
 
+    leave_traces_of_deliveries(data);
     let batch = batch_id(&first);
     let mut looks = Vec::new();
     for target in [
@@ -112,6 +113,20 @@ fn leave_traces_of_old_orders(data: &Path, server: &Server) {
     );
     let purged = run(data, &["purge", "--before", "2020-01-01"]);
     assert!(purged.status.success(), "{purged:?}");
+}
+
+/// An attempt that failed, and an order key that waits.
+fn leave_traces_of_deliveries(data: &Path) {
+    let mut database = Database::of(data);
+    let of = "from destinations limit 1";
+    database.run(&format!(
+        "insert into delivery_attempts (destination, number, is_delivered, at_ms, webhook_id, organisation, position, events, attempt, \
+         result, status, took_ms, answer) select id, 1, 0, 1, 'w', 1, 2, 1, 1, 'refused', 500, 3, 'no' {of}"
+    ));
+    database.run(&format!(
+        "insert into parked_orders (destination, organisation, lane_key, label, positions, attempts, next_at_ms, last_error) \
+         select id, 1, 5, 'A-1', cast( x'0301' as blob), 2, 7, 'no' {of}"
+    ));
 }
 
 /// Sends a request to every route that changes something, in every dialect.

@@ -121,7 +121,7 @@ fn an_erasure_that_is_broken_off_is_finished_by_the_next() {
     assert_whole(data.path());
     assert_eq!(
         erase(data.path(), ANN),
-        json!({"organisation": "TRK001", "orders": 0, "cancelled": 0, "customers": 0, "rejected": 0, "answers": 0, "compacted": !is_on_postgres()})
+        json!({"organisation": "TRK001", "orders": 0, "cancelled": 0, "customers": 0, "rejected": 0, "answers": 0, "attempts": 0, "delivered_to": [], "compacted": !is_on_postgres()})
     );
 }
 

@@ -6,8 +6,15 @@ use crate::support::database::{Cell, Database, url};
 use crate::support::fixture;
 use crate::support::server::program;
 
-/// Tables that stay on the coordinator: the schema version and the progress of a copy.
-const ALONE: [&str; 2] = ["schema_versions", "copying"];
+/// Tables that stay on the coordinator: the schema version, the progress of a copy, and what is kept of destinations.
+const ALONE: [&str; 6] = [
+    "schema_versions",
+    "copying",
+    "destinations",
+    "destination_progress",
+    "parked_orders",
+    "delivery_attempts",
+];
 
 /// The statements that the command would execute.
 fn script() -> String {

@@ -211,7 +211,28 @@ fn of_administration(server: &Server, administrator: &str) -> Vec<Change> {
     };
     let rotate = format!("/v1/keys/{}/rotate", make());
     let revoke = format!("/v1/keys/{}", make());
+    let new_destination = change(
+        "POST",
+        "/v1/destinations",
+        r#"{"kind":"webhook","url":"https://receiver.invalid","organisations":["TRK001"]}"#,
+    );
+    let of_destination = |action: &str| {
+        let made = server.send(&new_destination.request()).json();
+        let id = made["id"].as_str().expect("a destination is made");
+        format!("/v1/destinations/{id}{action}")
+    };
     vec![
+        change("PATCH", &of_destination(""), r#"{"parallel":2}"#),
+        change("DELETE", &of_destination(""), ""),
+        change("POST", &of_destination("/pause"), ""),
+        change("POST", &of_destination("/resume"), ""),
+        change("POST", &of_destination("/rotate"), ""),
+        change(
+            "POST",
+            &of_destination("/replay"),
+            r#"{"from":"beginning"}"#,
+        ),
+        new_destination,
         change("POST", "/v1/organisations", r#"{"code":"NEW1"}"#),
         change("PATCH", "/v1/organisations/TRK002", r#"{"name":"Renamed"}"#),
         change(

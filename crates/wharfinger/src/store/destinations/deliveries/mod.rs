@@ -7,9 +7,9 @@ mod previous;
 use std::sync::Arc;
 
 use wharfinger_core::order::ids::OrganisationId;
-use wharfinger_core::order::organisation::OrgAccess;
 
 use self::page::Deliveries;
+use super::reached;
 use crate::store::Store;
 use crate::store::api::{Delivery, DeliveryPage, Destination, Epoch, FeedCursor, StoreError};
 use crate::store::engine::driver::Connection;
@@ -54,7 +54,7 @@ impl Store {
         let seen = Arc::clone(&self.seen_stamp);
         let destination = Arc::clone(destination);
         let read = move |connection: &Connection| {
-            let reached = reached(&destination);
+            let reached = reached(&destination.reach);
             let how = How {
                 after: after.as_ref(),
                 feeds: reached.as_deref().map_or(Feeds::All, Feeds::Of),
@@ -90,19 +90,6 @@ impl Store {
             Ok(page.into_deliveries())
         };
         self.readers.read(read).await
-    }
-}
-
-/// The organisations of a destination, in ascending order. `None` for all.
-fn reached(destination: &Destination) -> Option<Vec<OrganisationId>> {
-    match &destination.reach {
-        OrgAccess::All => None,
-        OrgAccess::Only(ids) => {
-            let mut ids = ids.clone();
-            ids.sort_unstable();
-            ids.dedup();
-            Some(ids)
-        }
     }
 }
 

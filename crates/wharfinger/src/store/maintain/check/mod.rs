@@ -1,6 +1,7 @@
 //! Checks the indexes, the journal, the counters and the receipts against each other, in one walk each.
 
 mod answers;
+mod destinations;
 mod emails;
 mod entries;
 mod index;
@@ -66,6 +67,7 @@ pub(crate) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
     check.blocks()?;
     check.order_states(told)?;
     check.organisations()?;
+    destinations::check(&mut check)?;
     receipts::check(&mut check)?;
     answers::check(&mut check)?;
     emails::check(&mut check)?;

@@ -26,6 +26,7 @@ use self::find::{find, places_of, scan};
 use crate::store::addresses::erase::{sweep, unfinished};
 use crate::store::addresses::jobs::{self, Left};
 use crate::store::api::{EraseCustomer, ErasedCustomer, Erasure, StoreError, TransitionById};
+use crate::store::destinations::attempts;
 use crate::store::engine::connection::Use;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
@@ -121,12 +122,13 @@ impl Store {
         erasing.texts(&orders).await?;
         erasing.rejections().await?;
         erasing.answers().await?;
+        erasing.deliveries().await?;
         erasing.addresses().await?;
         erasing.compact(request.compact).await?;
         erasing.empty_log().await?;
         erasing.forget(&orders).await?;
         let erasure = erasing.done;
-        let finish = move |_: &mut WriteTxn<'_>| Ok(erasure);
+        let finish = move |_: &mut WriteTxn<'_>| Ok(erasure.clone());
         let finished = self
             .change(Task::of(1), request.save_reply, |_| true, finish)
             .await;
@@ -308,6 +310,20 @@ impl Erasing<'_> {
         Ok(())
     }
 
+    /// Erases what receivers have answered to events of the organisation: it may name the person. Finds the destinations that have got
+    /// some.
+    async fn deliveries(&mut self) -> Result<(), StoreError> {
+        let erase = |txn: &mut WriteTxn<'_>, person: &Person| {
+            attempts::erase(txn.connection, person.organisation)
+        };
+        self.done.attempts = self.write(erase).await?;
+        let find = |connection: &Connection, person: &Person| {
+            attempts::delivered_to(connection, person.organisation)
+        };
+        self.done.delivered_to = self.read(find).await?;
+        Ok(())
+    }
+
     /// Removes the address from the rest of the e-mail index: entries of purged orders, and unfinished runs.
     async fn addresses(&self) -> Result<(), StoreError> {
         let sweep = |txn: &mut WriteTxn<'_>, person: &Person| {
@@ -436,13 +452,15 @@ fn first_block(connection: &Connection, organisation: OrganisationId) -> Result<
 }
 
 /// Tables with data that can identify a person.
-const TABLES_OF_PERSONS: [&str; 7] = [
+const TABLES_OF_PERSONS: [&str; 9] = [
     "answers",
     "blocks",
     "customers",
+    "delivery_attempts",
     "email_parts",
     "fulfilments",
     "order_leaves",
+    "parked_orders",
     "rejections",
 ];
 

@@ -17,7 +17,7 @@ const CHARS_MAX: usize = 200;
 const ALL: OrganisationId = OrganisationId(0);
 
 /// Writes a cursor of the feed of one organisation, or of all that a key reaches.
-pub(super) fn write(cursor: &FeedCursor, named: Option<OrganisationId>) -> String {
+pub(crate) fn write(cursor: &FeedCursor, named: Option<OrganisationId>) -> String {
     let mut bytes = vec![FORM];
     bytes.extend_from_slice(&named.unwrap_or(ALL).0.to_le_bytes());
     bytes.extend_from_slice(&cursor.encode());
@@ -29,7 +29,7 @@ pub(super) fn write(cursor: &FeedCursor, named: Option<OrganisationId>) -> Strin
 ///
 /// # Errors
 /// [`RequestFailure::BadParameter`]: it is no cursor of this feed.
-pub(super) fn read(
+pub(crate) fn read(
     written: &str,
     named: Option<OrganisationId>,
 ) -> Result<FeedCursor, RequestFailure> {
