@@ -49,6 +49,7 @@ mod routes;
 mod server_rooms;
 mod serving;
 mod shares;
+mod sinks;
 mod splitting;
 mod stock;
 mod support;

@@ -10,6 +10,7 @@ pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod fixture;
 pub(crate) mod index;
+pub(crate) mod nats;
 pub(crate) mod receiver;
 pub(crate) mod seed;
 pub(crate) mod server;

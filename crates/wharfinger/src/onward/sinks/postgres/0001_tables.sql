@@ -1,0 +1,105 @@
+-- The tables of a destination of kind postgres. `{schema}` is the schema that the destination names.
+-- docs/onward-sinks.md describes the columns.
+
+create table {schema}.orders (
+    id uuid primary key,
+    organisation text not null,
+    dialect text not null,
+    key text not null,
+    number bigint,
+    state text not null,
+    revision integer not null,
+    batch_id uuid not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null,
+    placed_at timestamptz,
+    fulfilled_at timestamptz,
+    language text,
+    locale text,
+    currency text,
+    line_count integer not null,
+    lines_total numeric,
+    shipping_price numeric,
+    discount numeric,
+    total numeric,
+    customer_key text,
+    customer_id bigint,
+    customer_ref text,
+    customer_email text,
+    customer_title text,
+    customer_first_name text,
+    customer_last_name text,
+    customer_phone text,
+    billing_name text,
+    billing_company text,
+    billing_lines text,
+    billing_suburb text,
+    billing_city text,
+    billing_state text,
+    billing_postcode text,
+    billing_country text,
+    shipping_name text,
+    shipping_company text,
+    shipping_lines text,
+    shipping_suburb text,
+    shipping_city text,
+    shipping_state text,
+    shipping_postcode text,
+    shipping_country text,
+    delivery_reference text,
+    purchase_order text,
+    instructions text,
+    metadata json,
+    origin uuid,
+    fulfilment_status text,
+    tracking_url text,
+    fulfilment json,
+    position bigint not null,
+    destination uuid not null
+);
+create index orders_by_key on {schema}.orders (organisation, key);
+create index orders_by_time on {schema}.orders (created_at);
+
+create table {schema}.order_lines (
+    order_id uuid not null,
+    line integer not null,
+    quantity numeric,
+    sku text,
+    ean text,
+    product_id text,
+    description text,
+    unit_price numeric,
+    currency text,
+    weight_kg numeric,
+    warehouse text,
+    back_ordered boolean,
+    fulfilled_quantity numeric,
+    metadata json,
+    primary key (order_id, line)
+);
+
+create table {schema}.customers (
+    organisation text not null,
+    key text not null,
+    customer_id bigint,
+    ref text,
+    email text,
+    title text,
+    first_name text,
+    last_name text,
+    phone text,
+    first_order_at timestamptz not null,
+    last_order_at timestamptz not null,
+    position bigint not null,
+    destination uuid not null,
+    primary key (organisation, key)
+);
+
+create table {schema}.wharfinger_cursor (
+    destination uuid primary key,
+    cursor text,
+    fence bigint not null,
+    replays bigint not null,
+    events bigint not null,
+    updated_at timestamptz not null
+);
