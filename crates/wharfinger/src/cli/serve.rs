@@ -184,10 +184,9 @@ fn onward(config: &Config, access: &Arc<Access>) -> Result<Arc<Onward>> {
     );
     let access = Arc::clone(access);
     let codes = Codes::new(move |id| access.code_of(id));
-    Ok(Arc::new(Onward::new(
-        reach.map_err(anyhow::Error::msg)?,
-        codes,
-    )))
+    let reach = reach.map_err(anyhow::Error::msg)?;
+    let files_root = settings.destinations_files.clone();
+    Ok(Arc::new(Onward::new(reach, codes, files_root)))
 }
 
 /// The signals that stop the server.

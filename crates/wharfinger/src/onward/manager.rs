@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::Onward;
 use super::runner::{Order, Runner};
 use super::settings::Settings;
+use super::sink_runner::SinkRunner;
 use super::webhook::Webhook;
 use crate::clock;
 use crate::store::{Lease, Store, StoreError};
@@ -169,22 +170,27 @@ async fn deliver(
     mut orders: watch::Receiver<Order>,
 ) -> Result<(), StoreError> {
     let reach = Arc::clone(&onward.reach);
-    let webhook = match Settings::of(&lease.destination) {
-        Ok(Settings::Webhook(settings)) => Webhook::new(reach, &lease.destination, &settings),
-        Err(why) => Err(why),
-    };
-    match webhook {
-        Ok(webhook) => {
-            Runner::new(onward, store, lease, webhook, orders)
+    let why = match Settings::of(&lease.destination) {
+        Ok(Settings::Webhook(settings)) => {
+            match Webhook::new(reach, &lease.destination, &settings) {
+                Ok(webhook) => {
+                    return Runner::new(onward, store, lease, webhook, orders)
+                        .run()
+                        .await;
+                }
+                Err(why) => why,
+            }
+        }
+        Ok(Settings::Sink(settings)) => {
+            return SinkRunner::new(onward, store, lease, settings, orders)
                 .run()
-                .await
+                .await;
         }
-        Err(why) => {
-            let id = lease.destination.id;
-            tracing::error!(%id, why, "A destination cannot be used.");
-            // A change of the destination ends this.
-            let _ended = orders.wait_for(|order| *order != Order::Run).await;
-            Ok(())
-        }
-    }
+        Err(why) => why.to_string(),
+    };
+    let id = lease.destination.id;
+    tracing::error!(%id, why, "A destination cannot be used.");
+    // A change of the destination ends this.
+    let _ended = orders.wait_for(|order| *order != Order::Run).await;
+    Ok(())
 }

@@ -4,6 +4,7 @@
 //! manager    holds the leases of destinations; a runner for each
 //! runner     reads events, keeps requests under way, reports what came of them
 //! window     decides what may be sent when
+//! sink_runner, sinks   events in order to tables, streams and files
 //! webhook    an event or a batch as a signed request; the answer as an outcome
 //! client     HTTP to receivers that may be slow, broken or hostile
 //! guard      which addresses may be connected to
@@ -24,12 +25,14 @@ mod runner;
 mod schedule;
 pub mod settings;
 pub mod signature;
+mod sink_runner;
 pub mod sinks;
 mod told;
 pub mod view;
 mod webhook;
 mod window;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, Semaphore, watch};
@@ -48,18 +51,21 @@ const READS_MAX: usize = 2;
 pub struct Onward {
     reach: Arc<Reach>,
     codes: Codes,
+    /// The directory below which sinks may write files. `None`: nowhere.
+    files_root: Option<PathBuf>,
     reads: Semaphore,
     changed: Notify,
     stopped: watch::Sender<bool>,
 }
 
 impl Onward {
-    /// Destinations are reached by `reach`; `codes` are those of the organisations.
+    /// Destinations are reached by `reach`; `codes` are those of the organisations; sinks may write files below `files_root`.
     #[must_use]
-    pub fn new(reach: Reach, codes: Codes) -> Self {
+    pub fn new(reach: Reach, codes: Codes, files_root: Option<PathBuf>) -> Self {
         Self {
             reach: Arc::new(reach),
             codes,
+            files_root,
             reads: Semaphore::new(READS_MAX),
             changed: Notify::new(),
             stopped: watch::Sender::new(false),

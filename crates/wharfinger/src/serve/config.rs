@@ -143,6 +143,9 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub destinations_proxy: Option<String>,
+    /// Directory below which destinations may write files [default: none]
+    #[arg(long, env = "WHARFINGER_DESTINATIONS_FILES", value_name = "DIRECTORY")]
+    pub destinations_files: Option<PathBuf>,
     /// Format of log lines on stderr [default: pretty on a terminal, json otherwise]
     #[arg(long, env = "WHARFINGER_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -186,6 +189,7 @@ impl Default for Settings {
             destinations_allow: Vec::new(),
             destinations_ca: None,
             destinations_proxy: None,
+            destinations_files: None,
             log_format: None,
             log: "info".into(),
         }

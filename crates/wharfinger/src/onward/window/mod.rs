@@ -325,7 +325,7 @@ impl Window {
     }
 
     /// Whether nothing more is sent, because the destination was given up.
-    #[must_use]
+    #[cfg(test)]
     pub(crate) fn is_over(&self) -> bool {
         self.is_over
     }
