@@ -3,23 +3,22 @@
 use serde_json::{Value, json};
 
 use super::{Office, assert_errors, column, key, request};
-use crate::support::database::Database;
 use crate::support::v1::{order, submit};
 
-const ALL: &str = "/v1/destinations";
+pub(super) const ALL: &str = "/v1/destinations";
 /// A name that nobody can look up.
-const URL: &str = "https://receiver.invalid/hook";
+pub(super) const URL: &str = "https://receiver.invalid/hook";
 
 impl Office {
     /// Creates a destination. Returns what was answered.
-    fn destination(&self, secret: &str, body: &Value) -> Value {
+    pub(super) fn destination(&self, secret: &str, body: &Value) -> Value {
         let made = self.ask(secret, "POST", ALL, Some(body));
         assert_eq!(made.status, 201, "{}", made.text());
         made.json()
     }
 
     /// Changes a destination, which must succeed.
-    fn done(&self, method: &str, target: &str, body: Option<&Value>) -> Value {
+    pub(super) fn done(&self, method: &str, target: &str, body: Option<&Value>) -> Value {
         let done = self.ask(&self.chief, method, target, body);
         assert_eq!(done.status, 200, "{target}: {}", done.text());
         done.json()
@@ -39,7 +38,7 @@ impl Office {
 }
 
 /// Where a destination is.
-fn target(destination: &Value, action: &str) -> String {
+pub(super) fn target(destination: &Value, action: &str) -> String {
     let id = destination["id"].as_str().expect("it has an id");
     format!("{ALL}/{id}{action}")
 }
@@ -385,101 +384,59 @@ fn a_destination_begins_where_it_is_told() {
 }
 
 #[test]
-fn lists_of_destinations_and_deliveries_come_in_pages() {
+fn sinks_are_destinations_too_and_their_passwords_are_not_shown() {
     let office = Office::open();
-    let body = json!({"kind": "webhook", "url": URL, "organisations": ["TRK001"]});
-    let made = Vec::from_iter((0..3).map(|_| office.destination(&office.chief, &body)));
-    let (mut found, mut target_of_page) = (Vec::new(), format!("{ALL}?limit=2"));
-    loop {
-        let page = office.get(&office.chief, &target_of_page);
-        found.extend(column(&page, "id"));
-        let Some(next) = page["next"].as_str() else {
-            break;
-        };
-        target_of_page = format!("{ALL}?limit=2&after={next}");
+    let body = json!({
+        "kind": "nats", "url": "nats://nats.invalid", "user": "ann", "password": "seCret", "organisations": ["TRK001"],
+        "batch": {"max_events": 200},
+    });
+    let made = office.destination(&office.chief, &body);
+    assert_eq!(
+        (&made["kind"], &made["user"], &made["stream"]),
+        (&json!("nats"), &json!("ann"), &json!("WHARFINGER"))
+    );
+    assert_eq!(
+        (&made["order"], &made["batch"]["max_events"]),
+        (&json!("all"), &json!(200))
+    );
+    let changed = office.done(
+        "PATCH",
+        &target(&made, ""),
+        Some(&json!({"prefix": "orders"})),
+    );
+    assert_eq!(
+        (&changed["prefix"], &changed["user"]),
+        (&json!("orders"), &json!("ann"))
+    );
+    let shown = office.get(&office.chief, &target(&made, ""));
+    for shown in [&made, &changed, &shown] {
+        assert!(!shown.to_string().contains("seCret"), "{shown}");
+        assert_eq!(shown.get("secret"), None);
+    }
+    let database = json!({"kind": "postgres", "url": "postgres://ann:seCret@db.invalid/orders"});
+    let database = office.destination(&office.chief, &database);
+    assert!(!database.to_string().contains("seCret"), "{database}");
+    assert_eq!(
+        (&database["form"], &database["schema"]),
+        (&Value::Null, &json!("wharfinger"))
+    );
+    for (kind, refused, words) in [
+        ("nats", json!({"parallel": 3}), "Unknown attribute"),
+        ("postgres", json!({"form": "native"}), "Unknown attribute"),
+        ("nats", json!({"stream": "a.b"}), "Attribute stream must"),
+        ("nats", json!({"user": null}), "Attribute user and password"),
+    ] {
+        let of = if kind == "nats" { &made } else { &database };
+        let answer = office.ask(&office.chief, "PATCH", &target(of, ""), Some(&refused));
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert!(answer.text().contains(words), "{}", answer.text());
     }
     assert_eq!(
-        found,
-        Vec::from_iter(made.iter().map(|made| made["id"].as_str().unwrap()))
+        office.get(&office.chief, &target(&made, ""))["stream"],
+        "WHARFINGER"
     );
-
-    let id = made[0]["id"].as_str().unwrap().replace('-', "");
-    let mut database = Database::of(office.data.path());
-    for number in 1..=3 {
-        database.run(&format!(
-            "insert into delivery_attempts (destination, number, is_delivered, at_ms, webhook_id, organisation, position, events, attempt, \
-             result, status, took_ms, answer) values ( x'{id}', {number}, 0, {number}, 'w', 1, {number}, 1, 2, 'refused', 500, 3, 'no')"
-        ));
+    for action in ["/rotate", "/test"] {
+        let answer = office.ask(&office.chief, "POST", &target(&made, action), None);
+        assert_eq!(answer.status, 409, "{}", answer.text());
     }
-    database.run(&format!(
-        "insert into parked_orders (destination, organisation, lane_key, label, positions, attempts, next_at_ms, last_error) \
-         values ( x'{id}', 1, 5, 'A-1', x'0301', 2, null, 'no')"
-    ));
-    let first = office.get(
-        &office.chief,
-        &format!("{}?limit=2", target(&made[0], "/deliveries")),
-    );
-    assert_eq!(first["state"], "active");
-    let attempts = first["attempts"].as_array().unwrap();
-    assert_eq!(attempts.len(), 2);
-    assert_eq!(
-        (
-            &attempts[0]["position"],
-            &attempts[0]["status"],
-            &attempts[0]["organisation"]
-        ),
-        (&json!(3), &json!(500), &json!("TRK001"))
-    );
-    let parked = json!([{
-        "organisation": "TRK001", "key": "A-1", "position": 3, "waiting": 2, "attempts": 2, "next_at": null, "last_error": "no",
-    }]);
-    assert_eq!(first["parked"], parked);
-    let next = first["next"].as_str().unwrap();
-    let second = office.get(
-        &office.chief,
-        &format!("{}?limit=2&after={next}", target(&made[0], "/deliveries")),
-    );
-    assert_eq!(second["attempts"].as_array().unwrap().len(), 1);
-    assert_eq!(
-        (&second["parked"], &second["next"]),
-        (&json!([]), &Value::Null)
-    );
-    let shown = office.get(&office.chief, &target(&made[0], ""));
-    assert_eq!(shown["parked"], 1);
-    assert!(shown["hint"]["what"].as_str().unwrap().contains("given up"));
-    assert!(shown["hint"]["remedy"].as_str().unwrap().contains("replay"));
-}
-
-#[test]
-fn erasing_a_person_reaches_the_answers_of_receivers_and_tells_who_has_the_rest() {
-    let office = Office::open();
-    let body = |code: &str| json!({"kind": "webhook", "url": URL, "organisations": [code]});
-    let made = office.destination(&office.chief, &body("TRK001"));
-    let other = office.destination(&office.chief, &body("TRK002"));
-    let id = made["id"].as_str().unwrap().replace('-', "");
-    let mut database = Database::of(office.data.path());
-    let names = "no, A. Person";
-    for (number, organisation, events) in [(1, 1, 1), (2, 2, 1), (3, 2, 5)] {
-        database.run(&format!(
-            "insert into delivery_attempts (destination, number, is_delivered, at_ms, webhook_id, organisation, position, events, attempt, \
-             result, status, took_ms, answer) values ( x'{id}', {number}, 0, 1, 'w', {organisation}, 1, {events}, 2, 'refused', 500, 3, '{names}')"
-        ));
-        database.run(&format!(
-            "insert into parked_orders (destination, organisation, lane_key, label, positions, attempts, next_at_ms, last_error) \
-             values ( x'{id}', {organisation}, {number}, 'A-1', x'0301', 2, null, '{names}')"
-        ));
-    }
-    database.run("update destination_progress set delivered = 4");
-    let person = json!({"organisation": "TRK001", "email": "a@example.com"});
-    let erased = office.done("POST", "/v1/customers/erase", Some(&person));
-    assert_eq!(erased["attempts"], 2);
-    assert_eq!(erased["delivered_to"], json!([made["id"]]));
-    assert_ne!(made["id"], other["id"]);
-    let left = |table: &str, column: &str| {
-        let select = format!("select {column} from {table} where {column} <> '' order by 1");
-        Database::of(office.data.path()).rows(&select).len()
-    };
-    // A request with several events may have had some of any organisation.
-    assert_eq!(left("delivery_attempts", "answer"), 1);
-    assert_eq!(left("parked_orders", "last_error"), 2);
 }

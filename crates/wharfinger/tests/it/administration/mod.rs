@@ -1,6 +1,8 @@
 //! Organisations, keys and the audit log over HTTP.
 
 mod access;
+mod delivery_traces;
+mod destination_commands;
 mod destinations;
 mod keys;
 mod organisations;

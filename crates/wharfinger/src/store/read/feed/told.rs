@@ -101,7 +101,12 @@ pub(crate) fn event(
         origin: None,
     };
     if let Some(of) = told.of {
-        let id = order_ids.get(journal.connection(), of.order)?;
+        // Most events are of orders that begin in the same block.
+        let is_here = of.order.block() == of.entry.block();
+        let id = match head.order_id(of.order.ordinal()).filter(|_| is_here) {
+            Some(id) => id,
+            None => order_ids.get(journal.connection(), of.order)?,
+        };
         event.order = Some(id);
         event.origin = origin(journal, id, of.order)?;
     }
