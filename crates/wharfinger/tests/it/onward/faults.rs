@@ -136,7 +136,7 @@ fn a_destination_that_is_gone_is_disabled_and_that_is_told() {
     let told = site.until(&id, "", "it is disabled", |told| {
         (told["state"] == "disabled").then(|| told.clone())
     });
-    assert!(text(&told["reason"]).contains("410"), "{told}");
+    assert!(told["hint"].to_string().contains("410"), "{told}");
     let audit = site.server.send(&site.administer("GET", "/v1/audit"));
     assert!(
         audit.text().contains("destination.disabled"),
