@@ -195,7 +195,9 @@ impl SinkRunner {
                     self.metrics.count_attempt("delivered");
                     self.note_success(attempt);
                 }
-                Ok((self.report(Vec::new(), None).await?, following))
+                // Files take nothing until one is full.
+                let goes_on = taken.events == 0 || self.report(Vec::new(), None).await?;
+                Ok((goes_on, following))
             }
             Err(failure) => Ok((self.failed(Some(attempt), failure).await?, None)),
         }

@@ -102,8 +102,7 @@ fn a_refused_batch_is_taken_apart_and_only_the_bad_order_waits() {
 fn an_incomplete_batch_waits_for_more_events() {
     let site = Site::start();
     let receiver = Receiver::willing();
-    // It would wait for longer than this test may take.
-    site.create(&definition_with(&receiver.url(), &batches(6, 600_000)));
+    site.create(&definition_with(&receiver.url(), &batches(6, 60_000)));
     site.take(&["A"]);
     site.take(&["B"]);
     assert_eq!(receiver.arrived().len(), 0);
