@@ -1,5 +1,7 @@
 //! The only test binary: real HTTP requests to the real program, on real files.
 
+#![recursion_limit = "256"]
+
 mod administration;
 mod bench;
 mod cases;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Office, assert_errors, column, key, request};
+use super::{Office, assert_errors, column, request};
 use crate::support::v1::{order, submit};
 
 pub(super) const ALL: &str = "/v1/destinations";
@@ -159,7 +159,7 @@ fn what_cannot_be_a_destination_is_refused_and_nothing_is_stored() {
             ("/order", "not_one_of"),
             ("/parallel", "below_minimum"),
             ("/batch/max_events", "below_minimum"),
-            ("/batch/max_wait_ms", "not_number"),
+            ("/batch/max_wait_ms", "not_integer"),
             ("/timeout_s", "above_maximum"),
             ("/start", "not_of_form"),
         ],
@@ -281,16 +281,17 @@ fn a_key_administers_destinations_of_its_organisations_only() {
     assert!(subjects.contains(&own["id"].as_str().unwrap().to_owned()));
     assert!(!subjects.contains(&hidden[0]["id"].as_str().unwrap().to_owned()));
 
-    let reader = key(
-        office.data.path(),
-        &["--all-orgs", "--scope", "orders:read"],
-    );
+    let reader = json!({"all_organisations": true, "scopes": ["orders:read"]});
+    let reader = office
+        .ask(&office.chief, "POST", "/v1/keys", Some(&reader))
+        .json();
+    let reader = reader["secret"].as_str().unwrap();
     for (method, target) in [
         ("GET", ALL.to_owned()),
         ("POST", ALL.to_owned()),
         ("DELETE", target(&own, "")),
     ] {
-        assert_eq!(office.ask(&reader, method, &target, None).status, 403);
+        assert_eq!(office.ask(reader, method, &target, None).status, 403);
     }
     assert_eq!(
         office.get(&office.clerk, &target(&own, ""))["state"],

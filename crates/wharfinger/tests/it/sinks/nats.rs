@@ -315,7 +315,8 @@ fn a_stream_that_others_write_to_is_told() {
         let mut target = target(&server);
         let events = accepted(1, 1..=2);
         let mut sink = target.open(None).await.unwrap();
-        let other = context(&server).await.publish("orders.other", "x".into());
+        let context = context(&server).await;
+        let other = context.publish("orders.other", "x".into());
         other.await.unwrap().await.unwrap();
         let failure = deliver(&mut sink, &events).await.unwrap_err();
         assert!(
