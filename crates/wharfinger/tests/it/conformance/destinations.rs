@@ -493,7 +493,9 @@ pub(super) async fn a_replay_begins_where_it_is_told(store: Arc<Store>) {
     let left = held.parked.iter().map(|parked| parked.positions.as_slice());
     assert_eq!(Vec::from_iter(left), [[2]], "the others come again");
     let again = delivered(&store, &held.destination, 100).await;
-    assert_eq!((again[0].event.position, again[0].previous), (6, None));
+    let mut again = again.iter().filter(|of| of.organisation == HERE);
+    let first = again.next().expect("events come again");
+    assert_eq!((first.event.position, first.previous), (6, None));
 
     change(&store, replay(ReplayFrom::Beginning)).await;
     let held = lease(&store, "one").await;
