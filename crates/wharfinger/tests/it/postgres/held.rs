@@ -17,9 +17,6 @@ use crate::support::stored;
 
 /// The lock that keeps a transaction from writing its receipts.
 const RECEIPTS: u32 = 42;
-/// Sessions of servers that are in a transaction and run no statement.
-const IDLE: &str = "pg_stat_activity where state = 'idle in transaction' and application_name = 'wharfinger' \
-                    and datname = current_database()";
 
 fn readiness(server: &Server) -> u16 {
     server.send(&Request::new("GET", "/readyz")).status
@@ -163,10 +160,13 @@ impl Stopped {
         let mut unanswered = Connection::open(first.address);
         assert!(unanswered.write(&unfinished().bytes()));
         until("it has locked all and waits", || other.count(WAITING) == 1);
+        let session = other.number(&format!("select pid from {WAITING}"));
         first.stop();
         // The statement ends. The server does not know it, and its transaction stays open.
         other.run(&format!("select pg_advisory_unlock({RECEIPTS})"));
-        until("its session is idle", || other.count(IDLE) == 1);
+        let idle =
+            format!("pg_stat_activity where state = 'idle in transaction' and pid = {session}");
+        until("its session is idle", || other.count(&idle) == 1);
         Self {
             first,
             second,
