@@ -112,10 +112,10 @@ create table counters (
         last_ms, latest_ms, back_block, epoch, stamp, states)) virtual
 ) strict;
 
--- Changes that are not merged into the tables yet: one row for each commit that has some, in the order of the commits. A number is
+-- Changes that are merged into the tables later: one row for each commit that has some, in the order of the commits. A number is
 -- never used again, so that a process can tell whether it has read a row. changes = for each, sorted: the kind of what it is about
 -- (b a small block, c counters, i an order of the index, o the open orders of a block) and its key, then its value, or that there
--- is none.
+-- is none; compressed. Row 0 has the number up to which rows are merged, as a varint; they are deleted later.
 create table recent_changes (
     number integer primary key autoincrement,
     changes blob not null,

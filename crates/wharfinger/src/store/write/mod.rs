@@ -12,7 +12,7 @@
 //! A job that fails for a reason of its own rolls the transaction back. Each job is then run by itself.
 //!
 //! On SQLite, `finish` also merges some recent changes into the tables (`merge`), and the commit writes those of the transaction to
-//! the log.
+//! the log. A large transaction merges fewer than it adds. It leaves the others to later ones, also to transactions without jobs.
 //!
 //! May import: `stock` and the rooms below it.
 
