@@ -10,7 +10,7 @@ use wharfinger_core::reading::validate::is_email;
 
 use super::{KeptIn, directory, find_organisation, write_json};
 use crate::store::Location;
-use crate::store::{COMMAND_LINE, EraseCustomer};
+use crate::store::{COMMAND_LINE, EraseCustomer, Erasure};
 
 /// Who is to be erased, and from whose orders.
 #[derive(Args, Debug)]
@@ -91,19 +91,7 @@ impl Erase {
             out,
             "also erased: {customers} entries of the customer list, {rejected} rejected orders, {answers} saved responses"
         )?;
-        if erased.attempts > 0 {
-            let attempts = erased.attempts;
-            writeln!(
-                out,
-                "also erased: the answers of receivers to {attempts} attempts to deliver"
-            )?;
-        }
-        for id in &erased.delivered_to {
-            writeln!(
-                out,
-                "events of {code} were delivered to destination {id}; whoever runs its receiver must erase the customer there"
-            )?;
-        }
+        write_deliveries(out, code, &erased)?;
         let on_server = matches!(self.data.location()?, Location::Database(_));
         if on_server && !erased.compacted {
             writeln!(
@@ -125,4 +113,22 @@ impl Erase {
         writeln!(out, "you are responsible for backups of the {place}")?;
         Ok(())
     }
+}
+
+/// What was erased of deliveries, and what cannot be.
+fn write_deliveries(out: &mut dyn Write, code: &str, erased: &Erasure) -> Result<()> {
+    if erased.attempts > 0 {
+        let attempts = erased.attempts;
+        writeln!(
+            out,
+            "also erased: the answers of receivers to {attempts} attempts to deliver"
+        )?;
+    }
+    for id in &erased.delivered_to {
+        writeln!(
+            out,
+            "events of {code} were delivered to destination {id}; whoever runs its receiver must erase the customer there"
+        )?;
+    }
+    Ok(())
 }

@@ -63,13 +63,21 @@ pub fn hint(
         let remedy = "correct the receiver or the settings; attempts are repeated by themselves, for up to 5 days";
         return Some(Hint::new(what, Some(since_ms), remedy));
     }
+    if status.parked > 0 {
+        return Some(of_parked(status, failed));
+    }
+    of_lag(status, lag, now_ms)
+}
+
+/// The hint for a destination with parked order keys.
+fn of_parked(status: &DestinationStatus, failed: Option<&Attempt>) -> Hint {
     if status.parked >= PARKED_MAX {
         let what = format!(
             "{} order keys are parked, and no new events are begun",
             status.parked
         );
         let remedy = "correct what the receiver refuses, then replay what failed";
-        return Some(Hint::new(what, None, remedy));
+        return Hint::new(what, None, remedy);
     }
     if status.given_up > 0 {
         let what = format!(
@@ -78,17 +86,19 @@ pub fn hint(
             last(failed)
         );
         let remedy = "correct what the receiver refuses, then replay what failed";
-        return Some(Hint::new(what, failed.map(|attempt| attempt.at_ms), remedy));
+        return Hint::new(what, failed.map(|attempt| attempt.at_ms), remedy);
     }
-    if status.parked > 0 {
-        let what = format!(
-            "{} order keys are parked, because the receiver did not take one of their events{}",
-            status.parked,
-            last(failed)
-        );
-        let remedy = "correct what the receiver refuses; attempts are repeated by themselves, and a replay of what failed repeats them at once";
-        return Some(Hint::new(what, failed.map(|attempt| attempt.at_ms), remedy));
-    }
+    let what = format!(
+        "{} order keys are parked, because the receiver did not take one of their events{}",
+        status.parked,
+        last(failed)
+    );
+    let remedy = "correct what the receiver refuses; attempts are repeated by themselves, and a replay of what failed repeats them at once";
+    Hint::new(what, failed.map(|attempt| attempt.at_ms), remedy)
+}
+
+/// The hint for a destination to which nothing is delivered although nothing fails.
+fn of_lag(status: &DestinationStatus, lag: DeliveryLag, now_ms: i64) -> Option<Hint> {
     let oldest_at_ms = lag.oldest_at_ms?;
     if now_ms.saturating_sub(oldest_at_ms) < WAIT_MAX_MS {
         return None;
@@ -101,6 +111,7 @@ pub fn hint(
         let remedy = "start a server on this store (`wharfinger serve`), or see the log of the one that runs";
         return Some(Hint::new(what, Some(oldest_at_ms), remedy));
     }
+    let progress = &status.progress;
     let stands = progress
         .delivered_at_ms
         .is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= WAIT_MAX_MS);
@@ -200,7 +211,7 @@ mod tests {
                 "3 order keys are parked",
             ),
             (
-                status(|_, of| of.given_up = 2),
+                status(|_, of| (of.parked, of.given_up) = (2, 2)),
                 none,
                 "2 order keys were given up",
             ),

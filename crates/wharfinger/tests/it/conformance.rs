@@ -6,6 +6,7 @@ mod admission;
 mod answers;
 mod by_id;
 mod catalogue;
+mod deliveries;
 mod destinations;
 mod dry_runs;
 mod emails;
@@ -200,16 +201,16 @@ laws![
     catalogue::a_customer_is_known_by_id_or_address,
     catalogue::catalogues_are_read_in_pages,
     catalogue::a_load_is_answered_once_under_an_idempotency_key,
-    destinations::a_destination_gets_each_event_once_with_those_before_it,
-    destinations::events_are_read_again_by_their_positions,
-    destinations::events_of_an_order_key_take_one_lane,
+    deliveries::a_destination_gets_each_event_once_with_those_before_it,
+    deliveries::events_are_read_again_by_their_positions,
+    deliveries::events_of_an_order_key_take_one_lane,
     destinations::one_server_holds_a_lease_until_it_is_over,
     destinations::what_was_reported_is_found_by_the_next_server,
     destinations::a_server_stops_when_its_destination_was_changed,
     destinations::a_replay_begins_where_it_is_told,
-    destinations::a_destination_begins_at_a_time,
+    deliveries::a_destination_begins_at_a_time,
     destinations::the_latest_attempts_are_kept,
-    destinations::a_cursor_has_passed_what_was_read,
+    deliveries::a_cursor_has_passed_what_was_read,
     together::many_clients_share_commits_and_lose_nothing,
     together::one_key_sent_by_many_is_one_order,
     together::numbers_given_to_many_are_all_different,

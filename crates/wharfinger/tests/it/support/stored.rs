@@ -96,12 +96,20 @@ pub(crate) fn all_orders(data: &Path, code: &str, dialect: &'static str) -> Vec<
     })
 }
 
-/// Every row of every table except `keys`, which has times of last use.
+/// Tables that a server changes by itself: times of last use, and deliveries.
+const OF_THE_SERVER: [&str; 4] = [
+    "keys",
+    "destination_progress",
+    "parked_orders",
+    "delivery_attempts",
+];
+
+/// Every row of every table except those that a server changes by itself.
 pub(crate) fn rows(data: &Path) -> Vec<(String, Vec<Vec<Cell>>)> {
     let mut database = Database::of(data);
     let mut tables = Vec::new();
     for name in database.tables() {
-        if name != "keys" {
+        if !OF_THE_SERVER.contains(&name.as_str()) {
             let mut rows = database.rows(&format!("select * from {name}"));
             rows.sort();
             tables.push((name, rows));

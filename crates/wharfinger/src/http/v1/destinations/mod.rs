@@ -22,7 +22,7 @@ use super::{administer, cursor, input};
 use crate::clock;
 use crate::http::describe::{Bodies, Content};
 use crate::intake::app::App;
-use crate::intake::idempotency::SaveAs;
+use crate::intake::idempotency::{Answered, Begin, SaveAs};
 use crate::intake::request_context::Call;
 use crate::onward::new::{self, others_until_ms};
 use crate::onward::settings::Settings;
@@ -298,7 +298,7 @@ async fn change(
     make(app, call, &body, change, (reply, SaveAs::Plain)).await
 }
 
-/// Deletes a destination.
+/// Deletes a destination. If it is gone, an earlier request with the same `Idempotency-Key` may have deleted it.
 async fn delete(
     app: &App,
     call: &Call<'_>,
@@ -306,8 +306,17 @@ async fn delete(
     body: &mut Body,
 ) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
-    let status = find(app, call).await?;
+    let found = find(app, call).await;
     let body = input::body(app, call, headers, body).await?;
+    let status = match found {
+        Err(gone @ RequestFailure::NotFound(_)) => {
+            return match app.idempotency.begin(call, &body[..]).await? {
+                Begin::Done(saved) => Ok(respond_with(Answered::Replayed(saved))),
+                Begin::Unkept | Begin::New(_) => Err(gone),
+            };
+        }
+        found => found?,
+    };
     let reply = Reply::json(200, &view(app, call, &status).await?);
     let delete = DestinationChange::Delete(status.destination.id);
     make(app, call, &body, delete, (reply, SaveAs::Plain)).await
