@@ -29,8 +29,12 @@ const READ_PAUSE: Duration = Duration::from_millis(20);
 const REPORT_PAUSE: Duration = Duration::from_millis(100);
 /// How often it is calculated how far the destination is behind.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
-/// The longest sleep. The clock may be changed, so it is looked at again.
-const SLEEP_MAX: Duration = Duration::from_secs(1);
+/// The longest sleep. The clock may be changed, so it is looked at again; tests change it often.
+pub(super) const SLEEP_MAX: Duration = if cfg!(debug_assertions) {
+    Duration::from_millis(100)
+} else {
+    Duration::from_secs(1)
+};
 /// The shortest sleep.
 const SLEEP_MIN: Duration = Duration::from_millis(5);
 /// How long requests under way may take after the server was told to stop.

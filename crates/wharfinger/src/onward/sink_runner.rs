@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::runner::Order;
+use super::runner::{Order, SLEEP_MAX};
 use super::sinks::{Failure, Opening, Outgoing, Sink, SinkSettings, Taken};
 use super::{Onward, schedule, told};
 use crate::clock;
@@ -29,8 +29,6 @@ const READ_PAUSE: Duration = Duration::from_millis(20);
 /// How often it is calculated how far the destination is behind, and its latest attempts are written.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
 const WRITE_SUCCEEDED_EVERY: Duration = Duration::from_secs(1);
-/// The longest sleep. The clock may be changed, so it is looked at again.
-const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// Successful attempts that are kept to be shown.
 const SUCCEEDED_MAX: usize = 20;
 /// A destination that fails for this long is given up, in milliseconds.

@@ -172,7 +172,10 @@ impl Window {
     }
 
     fn give_up(&mut self, why: String) {
-        self.disable = Some(why);
-        self.is_over = true;
+        // Requests at the same time may say the same.
+        if !self.is_over {
+            self.disable = Some(why);
+            self.is_over = true;
+        }
     }
 }

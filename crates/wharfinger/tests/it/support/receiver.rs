@@ -223,6 +223,7 @@ impl Drop for Receiver {
 /// Serves a connection to its end.
 fn serve(shared: &Shared, stream: TcpStream, tls: Option<Arc<ServerConfig>>) {
     let _ = stream.set_nodelay(true);
+    let whole = stream.try_clone().expect("a stream can be cloned");
     match tls {
         None => converse(shared, stream),
         Some(config) => {
@@ -230,6 +231,7 @@ fn serve(shared: &Shared, stream: TcpStream, tls: Option<Arc<ServerConfig>>) {
             converse(shared, StreamOwned::new(connection, stream));
         }
     }
+    let _ = whole.shutdown(std::net::Shutdown::Both);
 }
 
 fn converse(shared: &Shared, stream: impl Read + Write) {
