@@ -188,6 +188,14 @@ impl Receiver {
         })
     }
 
+    /// Whether this many requests have arrived within a time.
+    pub(crate) fn has_arrived(&self, count: usize, within: Duration) -> bool {
+        let inbox = self.shared.inbox.lock().unwrap();
+        let is_short = |inbox: &mut Inbox| inbox.arrived.len() < count;
+        let waited = self.shared.news.wait_timeout_while(inbox, within, is_short);
+        !waited.unwrap().1.timed_out()
+    }
+
     /// Waits until something is as it should be, and looks again after each request that arrives.
     fn wait<T>(&self, look: impl Fn() -> Option<T>) -> T {
         let until = Instant::now() + PATIENCE;
