@@ -119,13 +119,13 @@ impl Storm {
             if has_all(&taken, &feed, all) {
                 break taken;
             }
-            // Five minutes are the longest wait after the second failure.
-            let arrived = receiver.arrived().len();
-            self.pass(360_000);
-            self.receiver
-                .as_ref()
-                .expect("it lives")
-                .wait_arrived(arrived + 1);
+            let more = receiver.arrived().len() + 1;
+            if !receiver.has_arrived(more, LOOK_EVERY) {
+                // What has failed is waited for.
+                self.pass(60_000);
+                waits += 1;
+                assert!(waits < WAITS_MAX, "something is lost");
+            }
         };
         let repeated = check(&taken, &feed, all);
         let at_most = self.kills * PARALLEL * self.batch;
