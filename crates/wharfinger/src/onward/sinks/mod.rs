@@ -56,7 +56,7 @@ pub struct Outgoing<'d> {
     pub code: &'d str,
     /// The event's id, as the feed shows it.
     pub id: &'d str,
-    /// The event as a JSON object on one line, as a webhook has it.
+    /// The event as a JSON object, as a webhook has it.
     pub body: Bytes,
 }
 

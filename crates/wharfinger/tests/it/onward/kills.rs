@@ -138,7 +138,7 @@ impl Storm {
 }
 
 /// Sends new orders and new versions of them until all are sent or the server is gone.
-fn write(address: SocketAddr, random: &mut Random, orders: usize) {
+pub(super) fn write(address: SocketAddr, random: &mut Random, orders: usize) {
     let mut connection = Connection::open(address);
     for number in 0..orders {
         let mut order = order(&format!("K-{}", random.below(KEYS)));

@@ -9,6 +9,7 @@ mod order;
 mod outage;
 mod servers;
 mod signatures;
+mod sinks;
 
 use std::path::PathBuf;
 

@@ -46,7 +46,7 @@ impl Place {
     fn events(&self) -> Vec<(String, u64)> {
         let finished = self.names();
         let finished = finished.iter().filter(|name| !name.ends_with(".partial"));
-        let lines = finished.flat_map(|name| lines(&self.directory().join(name)));
+        let lines = finished.flat_map(|name| lines_of(&self.directory().join(name)));
         let event = |line: Value| {
             let organisation = line["organisation"].as_str().unwrap().to_owned();
             (organisation, line["position"].as_u64().unwrap())
@@ -56,7 +56,7 @@ impl Place {
 }
 
 /// The lines of a file, decompressed by its name.
-fn lines(path: &Path) -> Vec<Value> {
+pub(crate) fn lines_of(path: &Path) -> Vec<Value> {
     let mut text = String::new();
     let file = File::open(path).unwrap();
     let ending = path.extension().unwrap().to_str().unwrap();
@@ -91,7 +91,10 @@ fn lines_are_those_of_the_events_however_they_are_compressed() {
         ] {
             let mut place = Place::new(json!({"compression": compression}));
             place.target.destination.reach = OrgAccess::Only(vec![OrganisationId(1)]);
-            let events = accepted(1, 4..=203);
+            let mut events = accepted(1, 4..=203);
+            // As it was submitted.
+            let body = String::from_utf8(events[0].body.to_vec()).unwrap();
+            events[0].body = body.replacen('{', "{\r\n\n", 1).into();
             let mut sink = place.target.open(Some(place.root.path())).await.unwrap();
             assert_eq!(sink.due_at_ms(), None);
             assert_eq!(deliver(&mut sink, &events[..100]).await.unwrap().events, 0);
@@ -110,7 +113,7 @@ fn lines_are_those_of_the_events_however_they_are_compressed() {
                 "{names:?}"
             );
             assert_eq!(place.events(), expected(&events));
-            let bodies = lines(&place.directory().join(&names[0]));
+            let bodies = lines_of(&place.directory().join(&names[0]));
             let given = events
                 .iter()
                 .map(|given| serde_json::from_slice(&given.body).unwrap());

@@ -1,8 +1,8 @@
 //! Sinks with events of the test's own: what they have afterwards, however they and their targets are killed.
 
-mod files;
-mod nats;
-mod postgres;
+pub(crate) mod files;
+pub(crate) mod nats;
+pub(crate) mod postgres;
 
 use std::path::Path;
 

@@ -9,8 +9,8 @@ use wharfinger::store::EventKind;
 use super::{Given, Target, accepted, block_on, cut_off, deliver, event};
 use crate::support::nats::NatsServer;
 
-async fn context(server: &NatsServer) -> Context {
-    jetstream::new(async_nats::connect(server.url()).await.unwrap())
+async fn context(url: &str) -> Context {
+    jetstream::new(async_nats::connect(url).await.unwrap())
 }
 
 fn target(server: &NatsServer) -> Target {
@@ -21,17 +21,17 @@ fn target(server: &NatsServer) -> Target {
 
 /// A message of the stream.
 #[derive(Debug, PartialEq)]
-struct Message {
-    subject: String,
-    id: String,
+pub(crate) struct Message {
+    pub(crate) subject: String,
+    pub(crate) id: String,
     organisation: String,
     position: u64,
-    body: Value,
+    pub(crate) body: Value,
 }
 
 /// All messages of the stream.
-async fn messages(server: &NatsServer) -> Vec<Message> {
-    let mut stream = context(server).await.get_stream("ORDERS").await.unwrap();
+pub(crate) async fn messages(url: &str) -> Vec<Message> {
+    let mut stream = context(url).await.get_stream("ORDERS").await.unwrap();
     let state = stream.info().await.unwrap().state.clone();
     let mut messages = Vec::new();
     for sequence in state.first_sequence.max(1)..=state.last_sequence {
@@ -71,7 +71,7 @@ async fn made(server: &NatsServer, change: impl FnOnce(&mut Config)) -> Stream {
         ..Config::default()
     };
     change(&mut config);
-    let context = context(server).await;
+    let context = context(&server.url()).await;
     context.create_stream(config).await.unwrap()
 }
 
@@ -84,12 +84,16 @@ fn messages_are_the_events_with_their_subjects_and_headers() {
         events.push(event(2, 9, EventKind::OrderProcessed, 1));
         let mut sink = target.open(None).await.unwrap();
         assert_eq!(deliver(&mut sink, &events).await.unwrap().events, 4);
-        assert_eq!(messages(&server).await, expected(&events));
+        assert_eq!(messages(&server.url()).await, expected(&events));
         assert_eq!(
-            messages(&server).await[0].subject,
+            messages(&server.url()).await[0].subject,
             "orders.shop=2Eone.order.accepted"
         );
-        let stream = context(&server).await.get_stream("ORDERS").await.unwrap();
+        let stream = context(&server.url())
+            .await
+            .get_stream("ORDERS")
+            .await
+            .unwrap();
         let last = stream.get_raw_message(4).await.unwrap();
         let previous = last.headers.get("Wharfinger-Previous").unwrap();
         assert_eq!(previous.as_str(), "8");
@@ -111,16 +115,20 @@ fn what_the_stream_has_is_not_sent_again() {
         deliver(&mut sink, &unreported).await.unwrap();
         drop(sink);
         // They would be told apart without the server's own window, too.
-        let mut stream = context(&server).await.get_stream("ORDERS").await.unwrap();
+        let mut stream = context(&server.url())
+            .await
+            .get_stream("ORDERS")
+            .await
+            .unwrap();
         let mut config = stream.info().await.unwrap().config.clone();
         config.duplicate_window = std::time::Duration::from_millis(100);
-        let context = context(&server).await;
+        let context = context(&server.url()).await;
         context.update_stream(config).await.unwrap();
         let mut sink = target.open(None).await.unwrap();
         let again = [&one[..], &two[..]].concat();
         assert_eq!(deliver(&mut sink, &again).await.unwrap().events, 18);
         let all = [&before[..], &unreported, &one[4..], &two[3..]].concat();
-        assert_eq!(messages(&server).await, expected(&all));
+        assert_eq!(messages(&server.url()).await, expected(&all));
     });
 }
 
@@ -138,13 +146,17 @@ fn behind_a_refused_event_nothing_is_stored() {
         let failure = deliver(&mut sink, &events).await.unwrap_err();
         assert_eq!((failure.result, failure.taken.events), ("refused", 4));
         assert!(failure.why.contains(&events[4].id), "{}", failure.why);
-        assert_eq!(messages(&server).await, expected(&events[..4]));
+        assert_eq!(messages(&server.url()).await, expected(&events[..4]));
         let mut config = stream.cached_info().config.clone();
         config.max_message_size = -1;
-        context(&server).await.update_stream(config).await.unwrap();
+        context(&server.url())
+            .await
+            .update_stream(config)
+            .await
+            .unwrap();
         let mut sink = target.open(None).await.unwrap();
         assert_eq!(deliver(&mut sink, &events).await.unwrap().events, 9);
-        assert_eq!(messages(&server).await, expected(&events));
+        assert_eq!(messages(&server.url()).await, expected(&events));
     });
 }
 
@@ -168,7 +180,7 @@ fn a_server_that_has_lost_its_lease_stores_nothing() {
         assert_eq!(fenced.result, "fenced");
         let mut third = target.open(None).await.unwrap();
         deliver(&mut third, &events[7..]).await.unwrap();
-        assert_eq!(messages(&server).await, expected(&events));
+        assert_eq!(messages(&server.url()).await, expected(&events));
     });
 }
 
@@ -220,7 +232,7 @@ fn kills_of_the_server_and_of_the_sink_lose_and_repeat_nothing() {
         if target.open(None).await.is_err() {
             server.begin();
         }
-        assert_eq!(messages(&server).await, expected(&events));
+        assert_eq!(messages(&server.url()).await, expected(&events));
     });
 }
 
@@ -236,7 +248,7 @@ fn a_replay_is_sent_again_and_the_stream_decides() {
         target.destination.replays += 1;
         let mut sink = target.open(None).await.unwrap();
         assert_eq!(deliver(&mut sink, &events).await.unwrap().events, 20);
-        assert_eq!(messages(&server).await, expected(&events));
+        assert_eq!(messages(&server.url()).await, expected(&events));
     });
 }
 
@@ -248,7 +260,7 @@ fn a_replay_into_an_emptied_stream_starts_at_its_beginning() {
         let events = accepted(1, 1..=10);
         let mut sink = target.open(None).await.unwrap();
         deliver(&mut sink, &events).await.unwrap();
-        context(&server)
+        context(&server.url())
             .await
             .delete_stream("ORDERS")
             .await
@@ -258,7 +270,7 @@ fn a_replay_into_an_emptied_stream_starts_at_its_beginning() {
         target.destination.replays += 1;
         let mut sink = target.open(None).await.unwrap();
         deliver(&mut sink, &events).await.unwrap();
-        assert_eq!(messages(&server).await, expected(&events));
+        assert_eq!(messages(&server.url()).await, expected(&events));
     });
 }
 
@@ -315,8 +327,9 @@ fn a_stream_that_others_write_to_is_told() {
         let mut target = target(&server);
         let events = accepted(1, 1..=2);
         let mut sink = target.open(None).await.unwrap();
-        let context = context(&server).await;
-        let other = context.publish("orders.other", "x".into());
+        let other = context(&server.url())
+            .await
+            .publish("orders.other", "x".into());
         other.await.unwrap().await.unwrap();
         let failure = deliver(&mut sink, &events).await.unwrap_err();
         assert!(

@@ -22,7 +22,7 @@ fn query<T: Send>(url: &str, work: impl FnOnce(&mut Client) -> T + Send) -> T {
 }
 
 /// The rows of a table as JSON, without what differs between destinations.
-fn rows(url: &str, table: &str, order: &str) -> Vec<Value> {
+pub(crate) fn rows(url: &str, table: &str, order: &str) -> Vec<Value> {
     let select = format!(
         "select (to_jsonb(t) - 'destination')::text from wharfinger.{table} t order by {order}"
     );

@@ -1,5 +1,6 @@
 //! Writes one file.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -64,14 +65,22 @@ impl Writer {
         Ok(Self { encoder, path })
     }
 
-    /// Writes a line.
-    pub(super) fn line(&mut self, line: &[u8]) -> io::Result<()> {
+    /// Writes JSON as a line. Line breaks can only be white space there: in texts they are escaped.
+    pub(super) fn line(&mut self, json: &[u8]) -> io::Result<()> {
+        let mut json = Cow::Borrowed(json);
+        if memchr::memchr2(b'\n', b'\r', &json).is_some() {
+            for byte in json.to_mut() {
+                if matches!(byte, b'\n' | b'\r') {
+                    *byte = b' ';
+                }
+            }
+        }
         let out: &mut dyn Write = match &mut self.encoder {
             Encoder::None(out) => out,
             Encoder::Gzip(out) => out,
             Encoder::Zstd(out) => out,
         };
-        out.write_all(line)?;
+        out.write_all(&json)?;
         out.write_all(b"\n")
     }
 
