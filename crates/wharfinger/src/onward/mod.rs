@@ -78,6 +78,13 @@ impl Onward {
         self.reach.guard()
     }
 
+    /// Why this server cannot deliver to a destination with these settings. `None` if it may.
+    pub fn lacks(&self, settings: &Settings) -> Option<&'static str> {
+        let is_missing = settings.kind() == "files" && self.files_root.is_none();
+        is_missing
+            .then_some("this server writes no files; start it with --destinations-files DIRECTORY")
+    }
+
     /// A destination was created or changed here. It takes effect at once, not within a second.
     pub fn note_change(&self) {
         self.changed.notify_one();

@@ -156,8 +156,7 @@ impl Settings {
     pub async fn check_address(&self, guard: &Guard) -> Result<(), Refused> {
         match self {
             Self::Webhook(webhook) => guard.check_url(&webhook.url).await,
-            // Their addresses are checked when they are connected to.
-            Self::Sink(_) => Ok(()),
+            Self::Sink(sink) => sink.check_address(guard).await,
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+use crate::onward::guard::{Guard, Refused};
 use crate::store::Target;
 
 /// Longest text of a setting, in bytes. A certificate is longer.
@@ -194,6 +195,31 @@ impl SinkSettings {
             Self::Files(_) => {}
         }
         shown.stored()
+    }
+
+    /// Checks the hosts. A name that cannot be looked up now is taken, because it is checked again before each connection.
+    ///
+    /// # Errors
+    /// This server does not connect to a host.
+    pub async fn check_address(&self, guard: &Guard) -> Result<(), Refused> {
+        let places = match self {
+            Self::Postgres(postgres) => match postgres.target() {
+                Ok(target) => target.places(),
+                Err(why) => return Err(Refused::Url(why)),
+            },
+            Self::Nats(nats) => match nats.place() {
+                Ok((host, port, _)) => vec![(host, port)],
+                Err(bad) => return Err(Refused::Url(bad.why)),
+            },
+            Self::Files(_) => Vec::new(),
+        };
+        for (host, port) in places {
+            match guard.resolve(&host, port).await {
+                Ok(_) | Err(Refused::Unresolved { .. }) => {}
+                Err(refused) => return Err(refused),
+            }
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<(), BadSettings> {

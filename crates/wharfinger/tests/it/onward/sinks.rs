@@ -269,16 +269,22 @@ fn files_have_each_event_once_whatever_is_killed() {
 }
 
 #[test]
-fn files_need_the_operators_permission() {
+fn what_the_operator_has_not_allowed_is_refused_at_creation() {
     let site = Site::start();
     let definition = json!({"kind": "files", "directory": "shop", "organisations": ["TRK001"]});
     let answer = site.try_create(&definition);
-    assert_eq!(answer.status, 422, "{}", answer.text());
-    assert!(
-        answer.text().contains("--destinations-files"),
-        "{}",
-        answer.text()
-    );
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    let why = "--destinations-files";
+    assert!(answer.text().contains(why), "{}", answer.text());
+    let outside = Site::start_with(&[], Vec::new());
+    for url in ["postgres://ann@127.0.0.1/db", "nats://169.254.169.254"] {
+        let kind = url.split("://").next();
+        let definition = json!({"kind": kind, "url": url, "organisations": ["TRK001"]});
+        let answer = outside.try_create(&definition);
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        let why = "--destinations-allow";
+        assert!(answer.text().contains(why), "{}", answer.text());
+    }
     let list = site
         .server
         .send(&site.administer("GET", "/v1/destinations"));

@@ -268,8 +268,13 @@ async fn make(
     Ok(respond_with(answered))
 }
 
-/// Refuses settings with an address to which this server does not connect.
+/// Refuses settings with an address to which this server does not connect, or of a kind that it is not set up for.
 async fn check_address(app: &App, settings: &Settings) -> Result<(), RequestFailure> {
+    if let Some(why) = app.onward.lacks(settings) {
+        return Err(RequestFailure::BadParameter(format!(
+            "Attribute kind cannot be files: {why}"
+        )));
+    }
     let checked = settings.check_address(app.onward.guard()).await;
     checked.map_err(|refused| {
         RequestFailure::BadParameter(format!("Attribute url cannot be used: {refused}"))
