@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -368,8 +369,11 @@ async fn give(onward: &Onward, sink: &mut Sink, deliveries: &[Delivery]) -> Resu
     let mut owned = Vec::with_capacity(deliveries.len());
     for delivery in deliveries {
         let code = onward.codes.of(delivery.organisation);
-        let body = told::object(delivery, &code);
-        let body = body.map_err(|error| Failure::refused(error.to_string()))?;
+        let body = if sink.needs_bodies() {
+            told::object(delivery, &code).map_err(|error| Failure::refused(error.to_string()))?
+        } else {
+            Bytes::new()
+        };
         let id = id_of(delivery.organisation, &delivery.event).to_string();
         owned.push((delivery, code, id, body));
     }

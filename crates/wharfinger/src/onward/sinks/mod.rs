@@ -56,7 +56,7 @@ pub struct Outgoing<'d> {
     pub code: &'d str,
     /// The event's id, as the feed shows it.
     pub id: &'d str,
-    /// The event as a JSON object, as a webhook has it.
+    /// The event as a JSON object, as a webhook has it. Empty if the sink [needs none](Sink::needs_bodies).
     pub body: Bytes,
 }
 
@@ -166,6 +166,15 @@ impl Sink {
             Self::Postgres(postgres) => postgres.deliver(events).await,
             Self::Nats(nats) => nats.deliver(events).await,
             Self::Files(files) => files.deliver(events).await,
+        }
+    }
+
+    /// Whether it needs the bodies of events.
+    #[must_use]
+    pub fn needs_bodies(&self) -> bool {
+        match self {
+            Self::Postgres(_) => false,
+            Self::Nats(_) | Self::Files(_) => true,
         }
     }
 

@@ -14,21 +14,21 @@ use crate::support::server::{Server, program};
 use crate::support::v1::{get, order, submit};
 
 /// Creates a CA, and a certificate from it for a server called localhost. Leaves both in the directory.
-const MAKE: &str = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca \
+pub(crate) const MAKE: &str = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=ca \
     -keyout ca.key -out ca.pem && \
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=database \
     -CA ca.pem -CAkey ca.key -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
     -keyout server.key -out server.crt";
 
 /// A database with TLS, and the files it needs.
-struct Encrypted {
+pub(crate) struct Encrypted {
     cluster: Cluster,
     _data: DataDirectory,
     files: TempDir,
 }
 
 impl Encrypted {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (cluster, data) = own_cluster();
         let encrypted = Self {
             cluster,
@@ -48,7 +48,7 @@ impl Encrypted {
     }
 
     /// The file of its CA.
-    fn ca(&self) -> PathBuf {
+    pub(crate) fn ca(&self) -> PathBuf {
         self.files.path().join("ca.pem")
     }
 
@@ -68,7 +68,7 @@ impl Encrypted {
     }
 
     /// The numbers of the program's encrypted and unencrypted connections.
-    fn connections(&self) -> (String, String) {
+    pub(crate) fn connections(&self) -> (String, String) {
         let count = |is: &str| {
             self.answer(&format!(
                 "select count(*) from pg_stat_ssl join pg_stat_activity using (pid) \
@@ -78,7 +78,7 @@ impl Encrypted {
         (count(""), count("not"))
     }
 
-    fn url(&self, host: &str, options: &str) -> String {
+    pub(crate) fn url(&self, host: &str, options: &str) -> String {
         let url = self.cluster.url("orders").replace("127.0.0.1", host);
         format!("{url}{options}")
     }

@@ -3,7 +3,7 @@
 mod beside;
 mod commits;
 mod distribution;
-mod encryption;
+pub(crate) mod encryption;
 mod faults;
 mod held;
 mod kept_pages;

@@ -67,7 +67,11 @@ impl Target {
             settings,
             progress: Progress::default(),
             lease: 0,
-            guard: Guard::new(vec!["127.0.0.0/8".parse().unwrap()]),
+            guard: Guard::new(
+                ["127.0.0.0/8", "::1/128"]
+                    .map(|of| of.parse().unwrap())
+                    .to_vec(),
+            ),
         }
     }
 

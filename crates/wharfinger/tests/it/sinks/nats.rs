@@ -1,5 +1,7 @@
 //! NATS: the stream has each event once, in order, whatever is killed.
 
+use std::process::Command;
+
 use async_nats::jetstream::stream::{Config, Stream};
 use async_nats::jetstream::{self, Context};
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use wharfinger::onward::guard::Guard;
 use wharfinger::store::EventKind;
 
 use super::{Given, Target, accepted, block_on, cut_off, deliver, event};
+use crate::postgres::encryption::MAKE;
 use crate::support::nats::NatsServer;
 
 async fn context(url: &str) -> Context {
@@ -172,14 +175,11 @@ fn a_server_that_has_lost_its_lease_stores_nothing() {
         deliver(&mut late, &events[2..6]).await.unwrap();
         let fenced = deliver(&mut early, &events[6..]).await.unwrap_err();
         assert_eq!((fenced.result, fenced.taken.events), ("fenced", 0));
-        // And what it stores before the other goes on is recognised.
-        deliver(&mut late, &events[6..7]).await.unwrap();
+        // What another has stored since the sink was opened is recognised, too.
         let mut third = target.open(None).await.unwrap();
-        deliver(&mut late, &events[7..8]).await.unwrap();
-        let fenced = deliver(&mut third, &events[7..]).await.unwrap_err();
-        assert_eq!(fenced.result, "fenced");
-        let mut third = target.open(None).await.unwrap();
-        deliver(&mut third, &events[7..]).await.unwrap();
+        deliver(&mut late, &events[6..8]).await.unwrap();
+        let taken = deliver(&mut third, &events[6..]).await.unwrap();
+        assert_eq!(taken.events, 3);
         assert_eq!(messages(&server.url()).await, expected(&events));
     });
 }
@@ -265,8 +265,8 @@ fn a_replay_into_an_emptied_stream_starts_at_its_beginning() {
             .delete_stream("ORDERS")
             .await
             .unwrap();
-        let gone = deliver(&mut sink, &events[..1]).await;
-        assert_eq!(gone.unwrap().events, 1, "it was recognised");
+        let failure = deliver(&mut sink, &events[..1]).await.unwrap_err();
+        assert!(failure.why.contains("add orders.> to"), "{}", failure.why);
         target.destination.replays += 1;
         let mut sink = target.open(None).await.unwrap();
         deliver(&mut sink, &events).await.unwrap();
@@ -321,16 +321,45 @@ fn what_is_wrong_with_the_server_is_told() {
 }
 
 #[test]
+fn the_connection_is_encrypted_if_the_settings_say_so() {
+    let files = tempfile::tempdir().unwrap();
+    let made = Command::new("sh")
+        .args(["-c", MAKE])
+        .current_dir(files.path())
+        .output();
+    assert!(made.unwrap().status.success());
+    let file = |name: &str| files.path().join(name).display().to_string();
+    let tls = format!(
+        "tls {{ cert_file: {:?}, key_file: {:?} }}",
+        file("server.crt"),
+        file("server.key")
+    );
+    let server = NatsServer::start(&tls);
+    let ca = std::fs::read_to_string(file("ca.pem")).unwrap();
+    let open = |host: &str| {
+        let url = format!("tls://{host}:{}", server.port());
+        let mut target = Target::new(json!({"kind": "nats", "url": url, "ca": ca}));
+        block_on(async {
+            let mut sink = target.open(None).await?;
+            deliver(&mut sink, &accepted(1, 1..=1)).await
+        })
+    };
+    assert_eq!(open("localhost").unwrap().events, 1);
+    let refused = open("127.0.0.1").unwrap_err();
+    assert_eq!(refused.result, "unreachable");
+    assert!(refused.why.contains("not valid for"), "{}", refused.why);
+}
+
+#[test]
 fn a_stream_that_others_write_to_is_told() {
     block_on(async {
         let server = NatsServer::start("");
         let mut target = target(&server);
         let events = accepted(1, 1..=2);
         let mut sink = target.open(None).await.unwrap();
-        let other = context(&server.url())
-            .await
-            .publish("orders.other", "x".into());
-        other.await.unwrap().await.unwrap();
+        let other = context(&server.url()).await;
+        let sent = other.publish("orders.other", "x".into()).await.unwrap();
+        sent.await.unwrap();
         let failure = deliver(&mut sink, &events).await.unwrap_err();
         assert!(
             failure.why.contains("a stream of its own"),

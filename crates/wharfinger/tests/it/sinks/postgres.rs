@@ -4,9 +4,11 @@ use pg_cluster::Cluster;
 use postgres::{Client, NoTls};
 use serde_json::{Value, json};
 use wharfinger::onward::guard::Guard;
+use wharfinger::onward::sinks::Failure;
 use wharfinger::store::EventKind;
 
 use super::{Given, Target, accepted, block_on, cut_off, deliver, event};
+use crate::postgres::encryption::Encrypted;
 use crate::support::cluster::{OwnDatabase, options, shared};
 
 fn target(url: &str) -> Target {
@@ -108,23 +110,30 @@ fn tables_show_every_attribute_of_an_order() {
     });
     let id = order["id"].clone();
     let [orders, lines, customers] = contents(database.url());
-    assert_eq!(
-        orders,
-        [json!({
+    let mut expected = serde_json::Map::new();
+    for part in [
+        json!({
             "id": id, "organisation": "shop.one", "dialect": "native", "key": "A-1", "number": 12, "state": "pending", "revision": 3,
             "batch_id": order["batch_id"], "created_at": "2026-11-21T09:30:00+00:00", "updated_at": "2026-11-21T09:31:00+00:00",
             "placed_at": "2026-11-21T00:00:00+00:00", "fulfilled_at": "2026-11-22T10:00:00+00:00", "language": "en", "locale": "en-GB", "currency": "EUR",
             "line_count": 2, "lines_total": 27.00, "shipping_price": 5.00, "discount": 1.25, "total": 30.75,
+        }),
+        json!({
             "customer_key": "ref:C1", "customer_id": 4, "customer_ref": "C1", "customer_email": "ann@example.com", "customer_title": "Ms",
             "customer_first_name": "Ann", "customer_last_name": "Archer", "customer_phone": "1",
             "billing_name": "Ann", "billing_company": "Co", "billing_lines": "1 Road\nFloor 2", "billing_suburb": "S", "billing_city": "C",
             "billing_state": "St", "billing_postcode": "P", "billing_country": "GB",
             "shipping_name": "Bob", "shipping_company": null, "shipping_lines": "2 Road", "shipping_suburb": null, "shipping_city": "D",
             "shipping_state": null, "shipping_postcode": null, "shipping_country": "IE",
+        }),
+        json!({
             "delivery_reference": "R", "purchase_order": "PO", "instructions": "Ring \"twice\"", "metadata": {"gift": true}, "origin": id,
             "fulfilment_status": "SHIPPED", "tracking_url": "https://example.com/t", "fulfilment": order["fulfilment"], "position": 7,
-        })]
-    );
+        }),
+    ] {
+        expected.extend(part.as_object().unwrap().clone());
+    }
+    assert_eq!(orders, [Value::Object(expected)]);
     assert_eq!(
         lines,
         [
@@ -403,6 +412,39 @@ fn a_replay_from_the_beginning_fills_the_tables_anew() {
         let lines = rows(url, "order_lines", "order_id, line");
         assert_eq!((lines.len(), rows(url, "customers", "key").len()), (8, 1));
     });
+}
+
+#[test]
+fn the_connection_is_encrypted_if_the_settings_say_so() {
+    let encrypted = Encrypted::start();
+    let ca = std::fs::read_to_string(encrypted.ca()).unwrap();
+    let open = |host: &str, ca: &str| {
+        let url = encrypted.url(host, "?sslmode=require");
+        let settings = json!({"kind": "postgres", "url": url, "ca": ca});
+        let mut target = Target::new(settings);
+        block_on(async {
+            let mut sink = target.open(None).await?;
+            deliver(&mut sink, &orders(1, 1..=1)).await?;
+            let (on, off) = encrypted.connections();
+            assert_eq!((&*on, &*off), ("1", "0"));
+            Ok::<_, Failure>(())
+        })
+    };
+    open("localhost", &ca).unwrap();
+    let refused = open("127.0.0.1", &ca).unwrap_err();
+    assert!(
+        refused.why.contains("is not valid for 127.0.0.1"),
+        "{}",
+        refused.why
+    );
+    let other = Encrypted::start();
+    let other = std::fs::read_to_string(other.ca()).unwrap();
+    let refused = open("localhost", &other).unwrap_err();
+    assert!(
+        refused.why.contains("the destination's ca"),
+        "{}",
+        refused.why
+    );
 }
 
 #[test]

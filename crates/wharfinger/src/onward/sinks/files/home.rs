@@ -5,6 +5,7 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,6 +20,11 @@ const MARK: &str = ".wharfinger";
 const MARK_NEW: &str = ".wharfinger.new";
 /// Locked while a server writes there. Separate from the mark, which is replaced.
 const LOCK: &str = ".wharfinger.lock";
+
+/// How often the lock is tried, and with what pause. A program that is about to start another one has the files of this process for
+/// a moment.
+const LOOKS_MAX: usize = 10;
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The content of the mark. It is written before a file gets its final name. So if the partial file of this number is still there,
 /// the file was not finished. If it is not, the file was finished, even if somebody has taken it away since.
@@ -173,14 +179,17 @@ fn lock(directory: &Path) -> Result<File, Failure> {
     options.write(true).create(true).truncate(false).mode(0o600);
     let file = options.open(directory.join(LOCK));
     let file = file.map_err(|error| about(directory, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::fenced(format!(
-            "another server writes to {} at present",
-            directory.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(about(directory, &error)),
+    for _ in 0..LOOKS_MAX {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK),
+            Err(TryLockError::Error(error)) => return Err(about(directory, &error)),
+        }
     }
+    Err(Failure::fenced(format!(
+        "another server writes to {} at present",
+        directory.display()
+    )))
 }
 
 /// The files of a directory.
