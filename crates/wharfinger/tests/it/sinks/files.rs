@@ -148,7 +148,7 @@ fn a_file_is_finished_when_it_is_large_or_old() {
 #[test]
 fn what_a_kill_leaves_unfinished_is_written_again() {
     block_on(async {
-        let mut place = Place::new(json!({"bytes_max": 1_024}));
+        let mut place = Place::new(json!({"bytes_max": 8_192, "compression": "none"}));
         let events = accepted(1, 1..=2_100);
         let mut done = 0;
         let mut kills = 0;
@@ -179,7 +179,7 @@ fn what_a_kill_leaves_unfinished_is_written_again() {
 #[test]
 fn what_a_finished_file_has_is_not_written_again() {
     block_on(async {
-        let mut place = Place::new(json!({"bytes_max": 1_024, "compression": "none"}));
+        let mut place = Place::new(json!({"bytes_max": 4_096, "compression": "none"}));
         let (one, two) = (accepted(1, 1..=30), accepted(2, 1..=20));
         let mut first = one[..20].to_vec();
         first.extend_from_slice(&two);

@@ -15,13 +15,25 @@ struct Known {
     replays: i64,
 }
 
-/// Makes the tables if they are missing in the schema, a quoted name, and takes them for this holder of the lease. Everything in one transaction: of two
-/// servers that do this at the same time, the second waits for the first.
+/// Makes the tables if they are missing in the schema, a quoted name, and takes them for this holder of the lease. Everything in one
+/// transaction: of two servers that do this at the same time, the second waits for the first.
 pub(super) async fn prepare(
     client: &Client,
     schema: &str,
     opening: &Opening<'_>,
 ) -> Result<(), Failure> {
+    let prepared = begin(client, schema, opening).await;
+    // Others may wait for the locks. If the connection is broken, the database rolls back by itself.
+    let end = if prepared.is_ok() {
+        "commit"
+    } else {
+        "rollback"
+    };
+    let ended = client.batch_execute(end).await.map_err(fault);
+    prepared.and(ended)
+}
+
+async fn begin(client: &Client, schema: &str, opening: &Opening<'_>) -> Result<(), Failure> {
     let id = opening.destination.id;
     client.batch_execute(super::BEGIN).await.map_err(fault)?;
     migrate(client, schema).await?;
@@ -49,7 +61,7 @@ pub(super) async fn prepare(
         .execute(&claim, &[&id, &opening.lease, &opening.destination.replays])
         .await
         .map_err(fault)?;
-    client.batch_execute("commit").await.map_err(fault)
+    Ok(())
 }
 
 /// Brings the tables to the version of this program.
