@@ -244,7 +244,7 @@ fn events_of(directory: &Path) -> Vec<Value> {
 fn files_have_each_event_once_whatever_is_killed() {
     for compression in ["gzip", "zstd"] {
         let definition = json!({
-            "kind": "files", "directory": "shop", "compression": compression, "interval_s": 3_600, "bytes_max": 1_024,
+            "kind": "files", "directory": "shop", "compression": compression, "interval_s": 1,
             "form": "native", "batch": {"max_events": 7},
         });
         let mut world = World::start(&definition).disturb(|| {});
