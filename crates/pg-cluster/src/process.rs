@@ -18,6 +18,16 @@ pub fn cpu(process: u32) -> Result<Duration> {
     cpu_of_stat(&stat).context("the system does not report CPU times")
 }
 
+/// CPU time of the calling thread, user and system.
+///
+/// # Errors
+///
+/// The system does not report CPU times.
+pub fn cpu_of_this_thread() -> Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat")?;
+    cpu_of_stat(&stat).context("the system does not report CPU times")
+}
+
 /// `utime` and `stime` are fields 14 and 15.
 fn cpu_of_stat(stat: &str) -> Option<Duration> {
     ticks(stat, 14, 2)
@@ -111,6 +121,7 @@ mod tests {
     fn this_process_can_be_read() {
         let process = std::process::id();
         assert!(cpu(process).is_ok());
+        assert!(cpu_of_this_thread().is_ok());
         assert!(is_alive(process));
     }
 }

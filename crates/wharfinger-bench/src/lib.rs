@@ -12,7 +12,8 @@
 //! works        one file per workload: which sides take turns, and how the result is judged
 //! schedule     rounds in turns
 //! sender       sends bodies on many connections: body, template, identities, stamps, texts, pools, http_client
-//! served       a server on a data directory; servers, on a database; fill, with a large store
+//! served       a server on a data directory; servers, on a database; fill, with a large store; destinations, of a server
+//! receiver     what gets deliveries, in this process; nats, a server of its own
 //! bare, floor  the programs to compare with, and the disk
 //! report       tables and JSON: measurements, verdict; sweep and plot
 //! ```
@@ -21,14 +22,17 @@ mod bare;
 mod bare_store;
 mod body;
 mod database;
+mod destinations;
 mod fill;
 mod floor;
 mod http_client;
 mod identities;
 mod measurements;
+mod nats;
 mod plot;
 mod pools;
 mod process;
+pub mod receiver;
 mod report;
 mod schedule;
 mod sender;
@@ -61,8 +65,8 @@ use self::schedule::Schedule;
 use self::target::Target;
 use self::template::Template;
 use self::works::{
-    batches, catalogue, databases, fairness, filled, import, memory, reads, resubmissions, singles,
-    spread,
+    batches, catalogue, databases, fairness, filled, import, memory, onward, reads, resubmissions,
+    singles, spread,
 };
 
 pub use self::bare::BareWork;
@@ -122,6 +126,9 @@ pub enum Work {
     Memory,
     /// Rate and CPU per order of p1 with 1, 2 and 4 servers on one PostgreSQL database
     Servers,
+    /// Rate of deliveries by webhook, into PostgreSQL and to NATS; p1 and p3 beside a destination; 200 destinations of which three do
+    /// not work. Starts its own PostgreSQL, and NATS if it is installed
+    Onward,
 }
 
 /// A custom workload.
@@ -169,10 +176,12 @@ pub struct Settings {
     pub import_orders: u64,
     /// Bytes of each body that `memory` sends.
     pub body_bytes: usize,
-    /// URL of the PostgreSQL server on which p8 and servers create their databases. If `None`, they start their own.
+    /// URL of the PostgreSQL server on which p8, servers and onward create their databases. If `None`, they start their own.
     pub database_server: Option<String>,
     /// See [`EmailIndex`].
     pub open_email_index: OpenEmailIndex,
+    /// The current time by the clock of servers, in milliseconds since 1970.
+    pub now_ms: fn() -> i64,
 }
 
 /// The e-mail index of one organisation in the store of a server under measurement.
@@ -247,6 +256,9 @@ pub fn measure(works: &[Work], settings: &Settings) -> Result<Report> {
     }
     if has(Work::Servers) {
         findings.push(databases::several_servers(&schedule, database_server)?);
+    }
+    if has(Work::Onward) {
+        findings.extend(onward::onward(&schedule, settings)?);
     }
     Ok(schedule.report(findings))
 }

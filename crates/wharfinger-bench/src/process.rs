@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-pub(crate) use pg_cluster::process::{cpu, cpu_of_family, parent_of_same_program};
+pub(crate) use pg_cluster::process::{
+    cpu, cpu_of_family, cpu_of_this_thread, parent_of_same_program,
+};
 use serde::Serialize;
 
 /// A process that uses no CPU for this long has finished its deferred work.

@@ -40,6 +40,11 @@ impl Schedule {
         self.progress.finish_and_clear();
     }
 
+    /// Total time per side.
+    pub(crate) fn length(&self) -> Duration {
+        self.length
+    }
+
     /// Shows what is prepared for the next rounds.
     pub(crate) fn prepare(&self, what: &str) {
         self.progress.set_message(what.to_owned());

@@ -32,9 +32,7 @@ impl Served {
     /// Starts a server for orders that are spread like this.
     pub(crate) fn start_spread(spread: Spread) -> Result<Self> {
         let mut served = if spread.organisations > 1 {
-            let data = temporary_directory()?;
-            let (server, key) = Server::start_for_all(data.path().into())?;
-            Self::new(server, data, key)?
+            Self::start_for_all(&[])?
         } else {
             Self::start()?
         };
@@ -46,6 +44,17 @@ impl Served {
     pub(crate) fn start_with(options: &[&str]) -> Result<Self> {
         let data = temporary_directory()?;
         let (server, key) = Server::start_fresh(data.path().into(), options)?;
+        Self::new(server, data, key)
+    }
+
+    /// Starts a server that delivers to receivers on this machine. Its key may create destinations.
+    pub(crate) fn start_for_destinations() -> Result<Self> {
+        Self::start_for_all(&["--destinations-allow", "127.0.0.0/8"])
+    }
+
+    fn start_for_all(options: &[&str]) -> Result<Self> {
+        let data = temporary_directory()?;
+        let (server, key) = Server::start_for_all(data.path().into(), options)?;
         Self::new(server, data, key)
     }
 

@@ -55,14 +55,8 @@ impl FirstKey {
     /// Creates an organisation and a key in an empty store, as an operator would. `reach` are the options that say for what
     /// the key is.
     fn make(store: ServerStore<'_>, reach: &[&str]) -> Result<Self> {
-        let run = |arguments: &[&str]| -> Result<Vec<u8>> {
-            let mut command = program_on(store)?;
-            let done = command.args(arguments).stderr(Stdio::inherit()).output()?;
-            ensure!(done.status.success(), "{} failed", arguments.join(" "));
-            Ok(done.stdout)
-        };
-        run(&["org", "create", ORGANISATION, "--init"])?;
-        let key = run(&[&["key", "create", "--json"], reach].concat())?;
+        run(store, &["org", "create", ORGANISATION, "--init"])?;
+        let key = run(store, &[&["key", "create", "--json"], reach].concat())?;
         let key: serde_json::Value = serde_json::from_slice(&key)?;
         let text = |name: &str| {
             let text = key[name].as_str().map(str::to_owned);
@@ -98,6 +92,18 @@ pub fn program() -> Result<Command> {
     Ok(Command::new(program))
 }
 
+/// Runs a command of this program on a store. Returns what it prints.
+///
+/// # Errors
+///
+/// The command fails. Its message is on stderr.
+pub fn run(store: ServerStore<'_>, arguments: &[&str]) -> Result<Vec<u8>> {
+    let mut command = program_on(store)?;
+    let done = command.args(arguments).stderr(Stdio::inherit()).output()?;
+    ensure!(done.status.success(), "{} failed", arguments.join(" "));
+    Ok(done.stdout)
+}
+
 impl Server {
     /// Starts a server on an empty store and returns the key that was created there.
     ///
@@ -122,18 +128,18 @@ impl Server {
         Ok((server, key))
     }
 
-    /// Starts a server on an empty store. Returns a key that may create organisations and act for all of them.
+    /// Starts a server on an empty store. Returns a key that may do everything, for all organisations.
     ///
     /// # Errors
     ///
     /// A process does not start, or ends before it is ready.
-    pub fn start_for_all(store: ServerStore<'_>) -> Result<(Self, FirstKey)> {
+    pub fn start_for_all(store: ServerStore<'_>, options: &[&str]) -> Result<(Self, FirstKey)> {
         let mut reach = vec!["--all-orgs"];
         for scope in ["admin", "orders:write", "orders:read"] {
             reach.extend(["--scope", scope]);
         }
         let key = FirstKey::make(store, &reach)?;
-        Ok((Self::start(store)?, key))
+        Ok((Self::start(store, options)?, key))
     }
 
     /// Starts a server on an existing store.
@@ -141,8 +147,10 @@ impl Server {
     /// # Errors
     ///
     /// The process does not start, or ends before it is ready.
-    pub fn start(store: ServerStore<'_>) -> Result<Self> {
-        Self::start_command(serve(store)?)
+    pub fn start(store: ServerStore<'_>, options: &[&str]) -> Result<Self> {
+        let mut command = serve(store)?;
+        command.args(options);
+        Self::start_command(command)
     }
 
     /// Starts any command that prints the same ready line as a server.

@@ -40,7 +40,7 @@ impl Servers {
         let database = Database::create(database_server)?;
         let store = ServerStore::Database(database.url());
         let (first, key) = if spread.organisations > 1 {
-            Server::start_for_all(store)?
+            Server::start_for_all(store, &[])?
         } else {
             Server::start_fresh(store, &[])?
         };
@@ -48,7 +48,7 @@ impl Servers {
         target.spread(spread)?;
         let mut servers = vec![first];
         for _ in 1..count {
-            servers.push(Server::start(store)?);
+            servers.push(Server::start(store, &[])?);
         }
         Ok(Self {
             servers,

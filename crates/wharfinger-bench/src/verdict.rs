@@ -19,7 +19,7 @@ pub(crate) struct Verdict {
 }
 
 /// The unit of a ratio.
-const TIMES: &str = "×";
+pub(crate) const TIMES: &str = "×";
 
 impl Verdict {
     /// The ratio of CPU per order to another program's. `None` if it could not be measured.
@@ -58,10 +58,7 @@ impl Verdict {
 
     /// The ratio of a rate to another one.
     pub(crate) fn rate(work: &'static str, ours: f64, beside: f64, bar: f64, aim: f64) -> Self {
-        Self {
-            is_at_least: true,
-            ..Self::at_most(work, "rate", (ours / beside, TIMES), bar, Some(aim))
-        }
+        Self::at_least(work, "rate", (ours / beside, TIMES), bar, Some(aim))
     }
 
     /// The 99th percentile of latency.
@@ -74,6 +71,20 @@ impl Verdict {
     ) -> Option<Self> {
         let p99_ms = measurements.latency_ms?.p99;
         Some(Self::at_most(work, what, (p99_ms, "ms"), bar_ms, aim_ms))
+    }
+
+    /// Any figure that should be large, with its unit.
+    pub(crate) fn at_least(
+        work: &'static str,
+        what: impl Into<String>,
+        figure: (f64, &'static str),
+        bar: f64,
+        aim: Option<f64>,
+    ) -> Self {
+        Self {
+            is_at_least: true,
+            ..Self::at_most(work, what, figure, bar, aim)
+        }
     }
 
     /// Any figure that should be small, with its unit.

@@ -9,6 +9,7 @@ pub(crate) mod fairness;
 pub(crate) mod filled;
 pub(crate) mod import;
 pub(crate) mod memory;
+pub(crate) mod onward;
 pub(crate) mod reads;
 pub(crate) mod resubmissions;
 pub(crate) mod singles;

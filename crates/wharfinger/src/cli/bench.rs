@@ -42,8 +42,9 @@ const BODY_BYTES_MAX: i64 = 64 << 20;
     after_help = "Starts a server on a temporary directory (in TMPDIR), sends it orders over HTTP, and checks\n\
 every response. It compares the server with a minimal program, the bare program, which parses each\n\
 body, writes each order as a SQLite row, and commits each batch. Both run in turns. Build with\n\
---release, and run nothing else meanwhile. p8, p12, servers and --postgres need the programs of\n\
-PostgreSQL (on Debian: apt-get install postgresql). p11 and p12 need 5 GB in TMPDIR.\n\n\
+--release, and run nothing else meanwhile. p8, p12, servers, onward and --postgres need the programs\n\
+of PostgreSQL (on Debian: apt-get install postgresql); onward also measures NATS, if nats-server is\n\
+installed. p11 and p12 need 5 GB in TMPDIR.\n\n\
 Examples:\n  wharfinger bench\n  wharfinger bench p1 p3 p9 --seconds 20 --json\n  \
 wharfinger bench p4 p7 --fill 1000000\n  \
 wharfinger bench p8 servers --seconds 20\n  \
@@ -78,8 +79,8 @@ pub(super) struct Bench {
     /// Bytes of each body that memory sends [default: 67000000]
     #[arg(long, env = "WHARFINGER_BODY_BYTES", value_name = "BYTES", requires = "works", value_parser = clap::value_parser!(u32).range(BODY_BYTES_MIN..=BODY_BYTES_MAX))]
     body_bytes: Option<u32>,
-    /// PostgreSQL server on which p8, p12 and servers create and drop their databases, instead of starting their own. The user
-    /// must be allowed to create databases and to run checkpoints. CPU time is counted only if it runs on this machine
+    /// PostgreSQL server on which p8, p12, servers and onward create and drop their databases, instead of starting their own. The
+    /// user must be allowed to create databases and to run checkpoints. CPU time is counted only if it runs on this machine
     #[arg(
         long,
         env = "WHARFINGER_DATABASE_SERVER",
@@ -145,6 +146,7 @@ impl Bench {
             body_bytes: usize::try_from(self.body_bytes.unwrap_or(BODY_BYTES_DEFAULT))?,
             database_server: self.database_server.clone(),
             open_email_index: email_index::open,
+            now_ms: clock::now_ms,
         };
         if self.sweep {
             return self.run_sweep(&settings, out);

@@ -1,6 +1,7 @@
 //! `wharfinger demo`: shows what the server guarantees in a few seconds, with a real server, real requests and a real crash.
 
 mod flight;
+mod onward;
 mod server;
 mod table;
 
@@ -29,7 +30,10 @@ const SHOWN_CHARS_MAX: usize = 1_200;
 /// Orders of a batch to show. No sample has as many.
 const SHOWN_ORDERS_MAX: usize = 1_000;
 
-/// Demonstrate the server: orders in each format, a crash, and the recovery
+/// The receiver of the demonstration is on this machine, where a server delivers nothing unless it is allowed to.
+const OPTIONS: [&str; 2] = ["--destinations-allow", "127.0.0.0/8"];
+
+/// Demonstrate the server: orders in each format, a crash, the recovery, and deliveries to a receiver that fails
 #[derive(Args, Debug)]
 #[command(
     after_help = "Uses a temporary directory and a free local port, and removes everything at the end.\n\n\
@@ -45,7 +49,7 @@ impl Demo {
         let directory = tempfile::tempdir().context("cannot create a temporary directory")?;
         let data = directory.path();
         writeln!(out, "1. A server on an empty data directory\n")?;
-        let (server, key) = Server::start_fresh(data.into(), &[])?;
+        let (server, key) = Server::start_fresh(data.into(), &OPTIONS)?;
         writeln!(out, "   The server listens on {}.", server.url)?;
         writeln!(
             out,
@@ -82,7 +86,7 @@ impl Demo {
              A batch of {BATCH_ORDERS} orders had just been sent, without waiting for the response.\n   \
              The server had no chance to clean up. A new server starts on the same directory."
         )?;
-        let server = Server::start(data.into())?;
+        let server = Server::start(data.into(), &OPTIONS)?;
         writeln!(out, "   The new server listens on {}.\n", server.url)?;
 
         writeln!(out, "4. What was stored\n")?;
@@ -94,7 +98,7 @@ impl Demo {
             (accepted.len() as u64, committed),
         )
         .await?;
-        server.stop()?;
+        onward::show(out, data, server, &key)?.stop()?;
         writeln!(
             out,
             "\nDone. `wharfinger serve` starts a server that keeps running."

@@ -267,6 +267,45 @@ fn several_servers_share_a_database() {
 }
 
 #[test]
+fn every_kind_of_destination_is_timed() {
+    let report = bench(&["onward"]);
+    let findings = report["findings"].as_array().expect("a list");
+    let whats = findings.iter().map(|finding| {
+        assert_eq!(finding["work"], "onward");
+        finding["what"].as_str().expect("a text")
+    });
+    let whats: Vec<_> = whats.collect();
+    let expected = [
+        "single webhooks over 64 lanes, 5,000 events",
+        "webhooks with batches of 100 events, 50,000 events",
+        "tables in PostgreSQL, 20,000 events",
+        "a stream of NATS, 30,000 events",
+        "batches of 1,000 on 2 connections, beside a destination",
+        "single orders on 64 connections, beside a destination",
+        "200 destinations, of which 3 hang, fail or are slow",
+    ];
+    assert_eq!(whats.len(), expected.len(), "{whats:?}");
+    for (what, expected) in whats.iter().zip(expected) {
+        assert!(what.ends_with(expected), "{what}");
+    }
+    for finding in findings {
+        for side in finding["sides"].as_array().expect("a list") {
+            for figure in ["orders", "orders_per_s"] {
+                assert_is_positive(&side["figures"][figure], &format!("{figure}: {finding}"));
+            }
+        }
+        for verdict in finding["verdicts"].as_array().expect("a list") {
+            assert_is_positive(&verdict["figure"], "figure");
+        }
+    }
+    let verdicts = findings
+        .iter()
+        .map(|finding| finding["verdicts"].as_array().map(Vec::len));
+    let verdicts: Vec<_> = verdicts.flatten().collect();
+    assert_eq!(verdicts, [1, 1, 1, 1, 3, 3, 1]);
+}
+
+#[test]
 fn a_database_server_that_is_not_there_is_told_without_its_password() {
     let output = program()
         .args(["bench", "p8", "--database-server"])

@@ -244,8 +244,27 @@ fn the_demonstration_runs_and_says_what_it_shows() {
         "rejected",
         "unchanged",
         "finds no faults",
+        "refuses parcel-7, with 503",
+        "refused again",
+        "63 events were delivered, and none is lost",
+        "The events of every order arrived in order.",
+        "each time with the same webhook-id",
     ] {
         assert!(text.contains(promised), "{promised}\n{text}");
+    }
+    for (order, answers) in [
+        ("parcel-1 ", "204, 204, 204"),
+        ("parcel-7 ", "503, 503, 204, 204, 204"),
+        ("parcel-13 ", "204, none, 204, 204"),
+    ] {
+        let mut lines = text.lines();
+        let is_row = |line: &&str| line.trim_start().starts_with(order) && line.contains("order.");
+        let row = lines.find(is_row).expect("a row of the order");
+        assert!(
+            row.contains("order.accepted, order.updated, order.updated"),
+            "{row}"
+        );
+        assert!(row.contains(answers), "{row}");
     }
 }
 

@@ -1,10 +1,15 @@
 //! Types the commands of each documentation page into one shell, from beginning to end.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::case::normalise;
 use crate::support::server::{Server, run};
+
+/// Where the pages say that the server listens, and their own receiver.
+const SERVER: &str = "127.0.0.1:8080";
+const RECEIVER: &str = "127.0.0.1:9000";
 
 /// Printed by the shell between two blocks.
 const MARK: &str = "\n-- the next block --\n";
@@ -81,7 +86,9 @@ fn told(printed: &str, key_id: &str) -> String {
         told = masked(&told, (&format!("\"{name}\":\""), '"'), "<time>", is_time);
     }
     let is_cursor = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
-    let told = masked(&told, ("\"next\":\"", '"'), "<cursor>", is_cursor);
+    told = masked(&told, ("\"next\":\"", '"'), "<cursor>", is_cursor);
+    let is_secret = |letter: char| letter.is_ascii_alphanumeric() || "_+/=".contains(letter);
+    told = masked(&told, ("\"secret\":\"", '"'), "<secret>", is_secret);
     match told.trim_end_matches('\n') {
         "" => String::new(),
         lines => format!("{lines}\n"),
@@ -104,16 +111,23 @@ fn every_command_of_the_guide_to_catalogues_is_answered_as_it_says() {
 }
 
 #[test]
+fn every_command_of_the_guide_to_destinations_is_answered_as_it_says() {
+    let shelf = Shelf::with(&["--destinations-allow", "127.0.0.0/8"]);
+    play_on(&shelf, "docs/onward-guide.md");
+}
+
+#[test]
 fn every_command_of_the_dialects_pages_is_answered_as_it_says() {
     play("docs/dialects/native.md");
     play("docs/dialects/centra.md");
 }
 
 /// The pages that the tests above run. The README has its own test.
-const PLAYED: [&str; 5] = [
+const PLAYED: [&str; 6] = [
     "docs/guide.md",
     "docs/catalogue.md",
     "docs/guide-catalogue.md",
+    "docs/onward-guide.md",
     "docs/dialects/native.md",
     "docs/dialects/centra.md",
 ];
@@ -174,17 +188,25 @@ fn the_guide_can_be_typed_twice() {
 struct Shelf {
     server: Server,
     key: serde_json::Value,
+    /// A free address for the page's own receiver.
+    receiver: String,
     data: tempfile::TempDir,
     files: tempfile::TempDir,
 }
 
 impl Shelf {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// With these options of the server.
+    fn with(options: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         run(data.path(), &["org", "create", "DEMO", "--init"]);
         let key = run(data.path(), &["key", "create", "--org", "DEMO", "--json"]);
         Self {
-            server: Server::start(data.path()),
+            server: Server::start_with(data.path(), options),
+            receiver: free_address(),
             key: serde_json::from_slice(&key.stdout).unwrap(),
             data,
             files: tempfile::tempdir().unwrap(),
@@ -200,7 +222,9 @@ impl Shelf {
                 script.push_str(&format!("printf '{}'\n", MARK.replace('\n', "\\n")));
             }
         }
-        let script = script.replace("127.0.0.1:8080", &self.server.address.to_string());
+        let script = script
+            .replace(SERVER, &self.server.address.to_string())
+            .replace(RECEIVER, &self.receiver);
         let output = Command::new("timeout")
             .args(["60", "sh", "-c", &script])
             .current_dir(self.files.path())
@@ -210,8 +234,15 @@ impl Shelf {
             .output()
             .unwrap();
         assert_ne!(output.status.code(), Some(124), "the page does not end");
-        String::from_utf8(output.stdout).unwrap()
+        let printed = String::from_utf8(output.stdout).unwrap();
+        printed.replace(&self.receiver, RECEIVER)
     }
+}
+
+/// An address at which nobody listens.
+fn free_address() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().to_string()
 }
 
 fn root() -> PathBuf {
@@ -221,10 +252,13 @@ fn root() -> PathBuf {
 
 /// Types a page into a shell and compares the output with the page.
 fn play(page: &str) {
+    play_on(&Shelf::new(), page);
+}
+
+fn play_on(shelf: &Shelf, page: &str) {
     let file = root().join(page);
     let guide = std::fs::read_to_string(&file).unwrap();
     let pieces = pieces(&guide);
-    let shelf = Shelf::new();
     let key = &shelf.key;
     let printed = shelf.type_in(&pieces);
     let mut printed = printed.split(MARK);
