@@ -123,7 +123,8 @@ fn create(data: &Path, key: &FirstKey, receiver: &Receiver) -> Result<String> {
     let url = receiver.url("/orders");
     let command = ["destination", "create", "--org", &key.organisation];
     let options = ["--url", &url, "--form", "native", "--json"];
-    let made = server_process::run(data.into(), &[&command[..], &options].concat())?;
+    let command = [&command[..], &options, &OPTIONS].concat();
+    let made = server_process::run(data.into(), &command)?;
     let made: Value = serde_json::from_slice(&made)?;
     let id = made["id"].as_str().map(str::to_owned);
     id.context("the new destination has no id")
