@@ -79,10 +79,14 @@ impl Receiver {
     pub fn start(handler: Arc<Handler>) -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
-        let listener = runtime
-            .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .context("cannot listen for deliveries")?;
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
         let handle = runtime.handle().clone();
         let thread = std::thread::Builder::new().name("receiver".into());
         let thread = thread.spawn(move || {

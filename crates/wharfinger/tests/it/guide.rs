@@ -69,7 +69,12 @@ fn masked(
 fn told(printed: &str, key_id: &str) -> String {
     let mut told = normalise(printed).replace(key_id, "<key>");
     let is_number = |letter: char| letter.is_ascii_digit() || letter == '.';
-    for name in ["duration_ms", "active_seconds", "lines_per_second"] {
+    for name in [
+        "duration_ms",
+        "active_seconds",
+        "lines_per_second",
+        "took_ms",
+    ] {
         let open = format!("\"{name}\":");
         for close in [',', '}'] {
             told = masked(&told, (&open, close), "<number>", is_number);
@@ -80,13 +85,17 @@ fn told(printed: &str, key_id: &str) -> String {
         "started_at",
         "updated_at",
         "created_at",
+        "delivered_at",
+        "since",
         "at",
     ] {
         let is_time = |letter: char| letter.is_ascii_digit() || "-:.TZ".contains(letter);
         told = masked(&told, (&format!("\"{name}\":\""), '"'), "<time>", is_time);
     }
     let is_cursor = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
-    told = masked(&told, ("\"next\":\"", '"'), "<cursor>", is_cursor);
+    for open in ["\"next\":\"", "\"cursor\":\""] {
+        told = masked(&told, (open, '"'), "<cursor>", is_cursor);
+    }
     let is_secret = |letter: char| letter.is_ascii_alphanumeric() || "_+/=".contains(letter);
     told = masked(&told, ("\"secret\":\"", '"'), "<secret>", is_secret);
     match told.trim_end_matches('\n') {
