@@ -33,7 +33,7 @@ const SHOWN_ORDERS_MAX: usize = 1_000;
 /// The receiver of the demonstration is on this machine, where a server delivers nothing unless it is allowed to.
 const OPTIONS: [&str; 2] = ["--destinations-allow", "127.0.0.0/8"];
 
-/// Demonstrate the server: orders in each format, a crash, the recovery, and deliveries to a receiver that fails
+/// Demonstrate orders in each format, a crash, and deliveries to a failing receiver
 #[derive(Args, Debug)]
 #[command(
     after_help = "Uses a temporary directory and a free local port, and removes everything at the end.\n\n\

@@ -47,7 +47,7 @@ pub struct Cli {
 enum Command {
     /// Run the server
     Serve(Box<serve::Serve>),
-    /// Demonstrate the server: orders in each format, a crash, and the recovery
+    /// Demonstrate orders in each format, a crash, and deliveries to a failing receiver
     Demo(demo::Demo),
     /// Manage organisations
     Org(org::Org),
