@@ -248,7 +248,7 @@ fn the_demonstration_runs_and_says_what_it_shows() {
         "refused again",
         "63 events were delivered, and none is lost",
         "The events of every order arrived in order.",
-        "each time with the same webhook-id",
+        "each with the webhook-id of the first one",
     ] {
         assert!(text.contains(promised), "{promised}\n{text}");
     }

@@ -260,7 +260,7 @@ fn write_result(out: &mut dyn Write, deliveries: &[Delivery]) -> Result<()> {
         out,
         "\n   {EVENTS} events were delivered, and none is lost: each names the position before it, which arrived too.\n   \
          The events of every order arrived in order.\n   \
-         Delivered more than once: {repeated}, each time with the same webhook-id.",
+         Repeated: {repeated} deliveries, each with the webhook-id of the first one.",
     )?;
     Ok(())
 }
