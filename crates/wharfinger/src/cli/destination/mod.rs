@@ -307,13 +307,12 @@ impl Test {
 
 /// Says what is wrong with a cursor.
 fn begins(error: StoreError) -> anyhow::Error {
-    match error {
-        StoreError::FeedBegins(of) if of.is_restored => {
-            anyhow::anyhow!("the store was restored to a moment before this cursor; use a time")
-        }
-        StoreError::FeedBegins(_) => {
-            anyhow::anyhow!("events after this cursor were purged; use a time, or `beginning`")
-        }
-        error => error.into(),
+    let StoreError::FeedBegins(begins) = error else {
+        return error.into();
+    };
+    if begins.is_restored {
+        anyhow::anyhow!("the store was restored to a moment before this cursor; use a time")
+    } else {
+        anyhow::anyhow!("events after this cursor were purged; use a time, or `beginning`")
     }
 }

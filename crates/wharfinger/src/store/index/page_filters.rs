@@ -21,9 +21,11 @@ const FILTERS_MAX: usize = 1 << 18;
 #[derive(Default)]
 pub(crate) struct PageFilters {
     /// By the prefix of the key space, then by the first key of the page without that prefix.
-    key_spaces: HashMap<Box<[u8]>, BTreeMap<Box<[u8]>, Filter>>,
+    key_spaces: HashMap<Box<[u8]>, OfKeySpace>,
     count: usize,
 }
+
+type OfKeySpace = BTreeMap<Box<[u8]>, Filter>;
 
 /// What is known about the keys of a page, without their prefix.
 struct Filter {

@@ -157,21 +157,22 @@ impl Home {
 /// Explains an error about a directory, with the remedy.
 fn about(directory: &Path, error: &io::Error) -> Failure {
     let directory = directory.display();
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Failure::new(
-            "full",
-            format!(
-                "the disk of {directory} is full; free some space, or move finished files away"
-            ),
-        ),
-        ErrorKind::NotFound => Failure::refused(format!(
-            "{directory} or the file that was being written there was removed; leave .partial files and the directory alone"
-        )),
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Failure::refused(format!(
-            "this server may not write to {directory} ({error}); let its user write there"
-        )),
-        _ => Failure::refused(format!("cannot write to {directory}: {error}")),
+    use ErrorKind::{NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let kind = error.kind();
+    if matches!(kind, StorageFull | QuotaExceeded) {
+        let why =
+            format!("the disk of {directory} is full; free some space, or move finished files away");
+        return Failure::new("full", why);
     }
+    Failure::refused(if kind == NotFound {
+        format!(
+            "{directory} or the file that was being written there was removed; leave .partial files and the directory alone"
+        )
+    } else if matches!(kind, PermissionDenied | ReadOnlyFilesystem) {
+        format!("this server may not write to {directory} ({error}); let its user write there")
+    } else {
+        format!("cannot write to {directory}: {error}")
+    })
 }
 
 fn lock(directory: &Path) -> Result<File, Failure> {
