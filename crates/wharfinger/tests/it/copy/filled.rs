@@ -121,7 +121,7 @@ fn leave_traces_of_deliveries(data: &Path) {
     let of = "from destinations limit 1";
     database.run(&format!(
         "insert into delivery_attempts (destination, number, is_delivered, at_ms, webhook_id, organisation, position, events, attempt, \
-         result, status, took_ms, answer) select id, 1, 0, 1, 'w', 1, 2, 1, 1, 'refused', 500, 3, 'no' {of}"
+         result, status, took_ms, answer) select id, 1000000, 0, 1, 'w', 1, 2, 1, 1, 'refused', 500, 3, 'no' {of}"
     ));
     database.run(&format!(
         "insert into parked_orders (destination, organisation, lane_key, label, positions, attempts, next_at_ms, last_error) \
