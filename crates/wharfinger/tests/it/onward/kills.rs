@@ -98,8 +98,7 @@ impl Storm {
             self.site = Some(site.kill());
             self.receiver = Some(receiver);
         } else {
-            self.taken.extend(receiver.taken());
-            drop(receiver);
+            self.taken.extend(receiver.kill());
             let address = self.address.to_string();
             self.receiver = Some(Receiver::start_at(&address, None, willing));
             self.site = Some(site);

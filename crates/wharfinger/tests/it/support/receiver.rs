@@ -214,17 +214,30 @@ impl Receiver {
     }
 }
 
-impl Drop for Receiver {
-    fn drop(&mut self) {
+impl Receiver {
+    /// Ends all connections, as if it were killed. Its address is free again. Returns what it has taken: nothing that is not among
+    /// it was answered.
+    pub(crate) fn kill(mut self) -> Vec<Delivered> {
+        self.end();
+        self.taken()
+    }
+
+    fn end(&mut self) {
         self.shared.is_over.store(true, Ordering::SeqCst);
-        for connection in self.shared.connections.lock().unwrap().drain(..) {
-            let _ = connection.shutdown(std::net::Shutdown::Both);
-        }
-        // Wakes the thread that accepts, which then drops the listener: its address is free again.
+        // Wakes the thread that accepts, which then drops the listener.
         let _ = TcpStream::connect(self.address);
         if let Some(accepting) = self.accepting.take() {
             let _ = accepting.join();
         }
+        for connection in self.shared.connections.lock().unwrap().drain(..) {
+            let _ = connection.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
