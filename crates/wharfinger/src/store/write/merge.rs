@@ -32,11 +32,18 @@ pub(super) fn some(txn: &mut WriteTxn<'_>) -> Result<usize, Fault> {
         return Ok(0);
     };
     let changed = recent.changed();
+    let own = match changed {
+        0 => 0,
+        _ => changed.max(KEYS_MIN),
+    };
     let keys_max = match changed {
-        0..=LARGE_KEYS => changed.max(KEYS_MIN) + owed.min(SLICE_KEYS),
+        0..=LARGE_KEYS => own + owed.min(SLICE_KEYS),
         _ => SLICE_KEYS,
     };
-    let owed = changed.max(KEYS_MIN) + owed;
+    let owed = own + owed;
+    if keys_max == 0 {
+        return Ok(0);
+    }
     if recent.is_merging()? && merge(txn, keys_max)? {
         Ok(owed - keys_max)
     } else {

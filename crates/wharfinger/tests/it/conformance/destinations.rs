@@ -201,11 +201,8 @@ pub(super) async fn a_server_stops_when_its_destination_was_changed(store: Arc<S
         secret: "whsec_2".into(),
         others_until_ms: i64::MAX,
     };
-    for made in [
-        DestinationChange::Change(Box::new(patch)),
-        rotate,
-        DestinationChange::Pause(id),
-    ] {
+    let pause = DestinationChange::Pause(id);
+    for made in [DestinationChange::Change(Box::new(patch)), rotate, pause] {
         let held = lease(&store, "one").await;
         change(&store, made).await;
         let renewed = store.renew_leases("one").await.expect("renewed");
@@ -237,20 +234,7 @@ pub(super) async fn a_server_stops_when_its_destination_was_changed(store: Arc<S
     assert_eq!((found.parallel, found.version), (1, 5));
     let secrets = found.secrets.iter().map(|secret| secret.secret.as_str());
     assert_eq!(Vec::from_iter(secrets), ["whsec_2", "whsec_1"]);
-    let disable = Report {
-        disable: Some("410".into()),
-        ..delivered(9)
-    };
-    assert_eq!(store.report(id, held.number, disable).await, Ok(false));
-    let shown = status(&store, &destination).await;
-    assert_eq!(shown.destination.state, DestinationState::Disabled);
-    assert_eq!(shown.destination.reason.as_deref(), Some("410"));
-    change(&store, DestinationChange::Delete(id)).await;
-    assert_eq!(
-        store.report(id, held.number, delivered(10)).await,
-        Ok(false)
-    );
-    assert_eq!(store.destinations().await, Ok(Vec::new()));
+    ends(&store, &held, delivered).await;
     let audit = ReadAudit {
         before: None,
         limit: 100,
@@ -265,6 +249,22 @@ pub(super) async fn a_server_stops_when_its_destination_was_changed(store: Arc<S
     ];
     assert_eq!(Vec::from_iter(actions), told);
     assert_eq!(entries[1].who, "server");
+}
+
+/// Disables and deletes a destination that is held.
+async fn ends(store: &Store, held: &Lease, delivered: impl Fn(u64) -> Report) {
+    let (id, number) = (held.destination.id, held.number);
+    let disable = Report {
+        disable: Some("410".into()),
+        ..delivered(9)
+    };
+    assert_eq!(store.report(id, number, disable).await, Ok(false));
+    let shown = status(store, &held.destination).await;
+    assert_eq!(shown.destination.state, DestinationState::Disabled);
+    assert_eq!(shown.destination.reason.as_deref(), Some("410"));
+    change(store, DestinationChange::Delete(id)).await;
+    assert_eq!(store.report(id, number, delivered(10)).await, Ok(false));
+    assert_eq!(store.destinations().await, Ok(Vec::new()));
 }
 
 pub(super) async fn a_replay_begins_where_it_is_told(store: Arc<Store>) {

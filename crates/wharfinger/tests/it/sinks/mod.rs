@@ -3,6 +3,7 @@
 pub(crate) mod files;
 pub(crate) mod nats;
 pub(crate) mod postgres;
+mod shown;
 
 use std::path::Path;
 

@@ -20,9 +20,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A delivery as it arrived.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivered {
-    /// The number of the request, from 0, in the order of arrival.
-    pub(crate) number: usize,
-    pub(crate) target: String,
     pub(crate) headers: HashMap<String, String>,
     pub(crate) body: Vec<u8>,
 }
@@ -34,9 +31,11 @@ impl Delivered {
 
     /// The events of the request.
     pub(crate) fn events(&self) -> Vec<Value> {
-        match serde_json::from_slice(&self.body).expect("the body is JSON") {
-            Value::Array(events) => events,
-            event => vec![event],
+        let body = serde_json::from_slice(&self.body).expect("the body is JSON");
+        if let Value::Array(events) = body {
+            events
+        } else {
+            vec![body]
         }
     }
 
@@ -261,11 +260,6 @@ fn converse(shared: &Shared, stream: impl Read + Write) {
         let reply = {
             let mut behave = shared.behave.lock().unwrap();
             let mut inbox = shared.inbox.lock().unwrap();
-            let number = inbox.arrived.len();
-            let delivered = Delivered {
-                number,
-                ..delivered
-            };
             let reply = behave(&delivered);
             let is_taken = match &reply {
                 Reply::Status(status) | Reply::Full(status, ..) => (200..300).contains(status),
@@ -294,8 +288,10 @@ fn read(stream: &mut impl BufRead) -> Option<Delivered> {
         }
         head.push(text);
     }
-    let target = head.first()?.split(' ').nth(1)?.to_owned();
-    let headers = head[1..].iter().filter_map(|line| line.split_once(": "));
+    let headers = head
+        .get(1..)?
+        .iter()
+        .filter_map(|line| line.split_once(": "));
     let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned()));
     let headers = HashMap::<_, _>::from_iter(headers);
     let length = headers
@@ -303,12 +299,7 @@ fn read(stream: &mut impl BufRead) -> Option<Delivered> {
         .and_then(|length| length.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).ok()?;
-    Some(Delivered {
-        number: 0,
-        target,
-        headers,
-        body,
-    })
+    Some(Delivered { headers, body })
 }
 
 /// Answers a request. `None` if the connection is not used again.

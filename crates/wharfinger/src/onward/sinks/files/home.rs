@@ -160,8 +160,9 @@ fn about(directory: &Path, error: &io::Error) -> Failure {
     use ErrorKind::{NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let kind = error.kind();
     if matches!(kind, StorageFull | QuotaExceeded) {
-        let why =
-            format!("the disk of {directory} is full; free some space, or move finished files away");
+        let why = format!(
+            "the disk of {directory} is full; free some space, or move finished files away"
+        );
         return Failure::new("full", why);
     }
     Failure::refused(if kind == NotFound {
