@@ -77,9 +77,9 @@ mod tests {
     fn a_name_tells_what_is_in_the_file() {
         let at_ms = 1_796_019_300_123;
         let one = finished(7, at_ms, Some((3, 12)), Compression::Zstd);
-        assert_eq!(one, "events-0000000007-20261130T055500Z-3-12.ndjson.zst");
+        assert_eq!(one, "events-0000000007-20261130T061500Z-3-12.ndjson.zst");
         let several = finished(7, at_ms, None, Compression::None);
-        assert_eq!(several, "events-0000000007-20261130T055500Z.ndjson");
+        assert_eq!(several, "events-0000000007-20261130T061500Z.ndjson");
         for name in [one, several] {
             assert_eq!(number(&name), Some(7));
         }

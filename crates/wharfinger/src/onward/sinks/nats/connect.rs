@@ -87,7 +87,7 @@ async fn connect(settings: &NatsSettings, guard: &Guard) -> Result<Client, Failu
     let (host, port, is_encrypted) =
         place.map_err(|refused| Failure::refused(refused.to_string()))?;
     let resolved = guard.resolve(&host, port).await;
-    resolved.map_err(|refused| forbidden(&refused))?;
+    let addresses = resolved.map_err(|refused| forbidden(&refused))?;
     let mut options = ConnectOptions::new()
         .name("wharfinger")
         .connection_timeout(CONNECTING_MAX)
@@ -117,8 +117,13 @@ async fn connect(settings: &NatsSettings, guard: &Guard) -> Result<Client, Failu
     } else {
         host
     };
-    let scheme = if is_encrypted { "tls" } else { "nats" };
-    let connected = options.connect(format!("{scheme}://{host}:{port}")).await;
+    let server = match addresses.first() {
+        // The name may mean another address by now.
+        Some(checked) if !is_encrypted => format!("nats://{checked}"),
+        // The client looks the name up again, but the certificate must be of this name.
+        _ => format!("tls://{host}:{port}"),
+    };
+    let connected = options.connect(server).await;
     connected.map_err(|error| {
         let remedy = match error.kind() {
             ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
