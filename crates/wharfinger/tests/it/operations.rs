@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Stdio;
 
+use crate::support::changes::administrator;
 use crate::support::client::{Connection, Request, Response};
 use crate::support::fixture::{self, basic, secret_of};
 use crate::support::server::Server;
@@ -204,9 +205,22 @@ fn metrics_tell_how_long_events_took_to_who_waited_for_them() {
 #[test]
 fn the_manual_names_every_metric_with_its_kind() {
     let data = fixture::data_directory();
-    let server = Server::start(data.path());
+    let administrator = administrator(data.path());
+    let server = Server::start_with(data.path(), &["--destinations-allow", "127.0.0.0/8"]);
     send(&server, &batch(&["A"]), 202);
-    let metrics = metrics(&server);
+    // Nobody listens there. The metrics of a destination are there once it was tried.
+    let destination = r#"{"kind":"webhook","url":"http://127.0.0.1:9","start":"beginning"}"#;
+    let create = Request::new("POST", "/v1/destinations").body(destination);
+    let create = create.header("authorization", format!("Bearer {administrator}"));
+    send(&server, &create, 201);
+    let metrics = loop {
+        let metrics = metrics(&server);
+        if metrics.contains("wharfinger_destination_attempts_total{")
+            && metrics.contains("wharfinger_destination_lag_events{")
+        {
+            break metrics;
+        }
+    };
     let mut kinds = BTreeMap::new();
     for line in metrics.lines() {
         if let Some(of) = line.strip_prefix("# TYPE ") {

@@ -233,10 +233,6 @@ impl Model {
             _ => ("cancelled", "order.cancelled"),
         };
         order.state = state;
-        // After a state change, only the feed shows earlier reports.
-        order
-            .history
-            .retain(|(what, _)| *what != "order.fulfilment");
         self.tell(at, what, None, None);
         Ok(state)
     }
