@@ -3,6 +3,7 @@
 Only values that fit their schemas are replaced; what is wrong on purpose is sent as it is.
 """
 
+import datetime
 import itertools
 import json
 import math
@@ -17,10 +18,21 @@ DIALECTS = ("native", "reevoo", "centra", "gosweetspot")
 CODE = re.compile(r"\.{0,63}[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 CURSOR = re.compile(r"[A-Za-z0-9_-]+")
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+([Zz]|[+-][0-9:]+)")
+DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([Tt ][0-9:.]+([Zz]|[+-][0-9:]+)?)?")
 IDEMPOTENCY_KEY = re.compile(r"[!#-~]([ -~]*[!#-~])?")
 IDEMPOTENCY_KEY_CHARS_MAX = 255
 DIGITS_MAX = 38
 LINES = ("application/x-ndjson", "application/jsonl")
+
+# The settings of each kind of destination, with values that mean something. What is None is left out.
+DESTINATIONS = {
+    "webhook": {"url": "https://hooks.example.invalid/orders", "form": "native", "signature": "v1", "parallel": 1, "order": "key"},
+    "postgres": {"url": "postgres://user@db.example.invalid/orders", "password": None, "ca": None, "schema": "orders"},
+    "nats": {"url": "nats://nats.example.invalid", "form": "native", "prefix": "orders", "stream": "ORDERS", "create": True}
+    | dict.fromkeys(("user", "password", "token", "ca")),
+    "files": {"directory": "orders", "form": "native", "compression": "none", "interval_s": 1, "bytes_max": 1024},
+}
+SETTINGS = {name: value for kind in DESTINATIONS.values() for name, value in kind.items()}
 
 numbers = itertools.count(1)
 
@@ -77,6 +89,8 @@ def before_call(context, case, kwargs):
         headers["Idempotency-Key"] = fresh.rstrip(' "')
     if "/v1/" in case.path:
         mend_body(case.path, case.body)
+    if case.path.startswith("/v1/destinations") and isinstance(case.body, dict):
+        mend_destination(case.path, case.body)
 
 
 def mend_body(path, body):
@@ -97,6 +111,9 @@ def mend_body(path, body):
     codes = body.get("organisations")
     if isinstance(codes, list) and codes and all(isinstance(code, float) or fits(CODE, code) for code in codes):
         body["organisations"] = [ORGANISATION]
+    # A pattern does not know which months have 30 days.
+    if fits(DATE, body.get("placed_at")) and not is_a_day(str(body["placed_at"])[:10]):
+        body["placed_at"] = "2026-11-20"
     if fits(TIME, body.get("expires_at")):
         body["expires_at"] = "2199-12-31T23:59:59Z"
     # Not every number with two decimals satisfies a schema's multipleOf.
@@ -107,8 +124,46 @@ def mend_body(path, body):
         body["lines"] = []
 
 
+def mend_destination(path, body):
+    """Which settings a kind has, and which addresses and names are valid, is in the manual. Others of the right type are replaced."""
+    if path.endswith("/replay") and isinstance(body.get("from"), str) and body["from"]:
+        body["from"] = "beginning"
+    # A change may leave all settings as they are.
+    kinds = DESTINATIONS if path == "/v1/destinations" else {None: {}}
+    kind = kinds.get(body.get("kind") if isinstance(body.get("kind"), str) else None)
+    if kind is None or not all(is_of_type(name, value) for name, value in body.items() if name in SETTINGS):
+        return
+    for name in SETTINGS:
+        body.pop(name, None)
+    body.update({name: value for name, value in kind.items() if value is not None})
+    if isinstance(body.get("start"), str):
+        body["start"] = "now"
+
+
+def is_of_type(name, value):
+    if value is None:
+        return name not in ("url", "directory")
+    if name in ("parallel", "interval_s", "bytes_max"):
+        low, high = {"parallel": (1, 256), "interval_s": (1, 86_400), "bytes_max": (1_024, math.inf)}[name]
+        return is_number(value) and value == int(value) and low <= value <= high
+    if name == "create":
+        return isinstance(value, bool)
+    choices = {"form": (*DIALECTS, "submitted", ""), "signature": ("v1", "v1a", ""), "order": ("key", "all", ""), "compression": ("none", "gzip", "zstd")}
+    if name in choices:
+        return value in choices[name]
+    return isinstance(value, str) and len(value) <= 2_048
+
+
 def items(container):
     return list(container.items() if isinstance(container, dict) else enumerate(container if isinstance(container, list) else ()))
+
+
+def is_a_day(text):
+    try:
+        datetime.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_number(value):
