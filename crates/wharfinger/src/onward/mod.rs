@@ -14,6 +14,7 @@
 //!
 //! May import `serve`, `store`, `runtime` and `clock`.
 
+mod attempts;
 mod breaker;
 pub mod client;
 pub mod codes;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Onward;
+use super::attempts::{note_disabled, store_report};
 use super::webhook::Webhook;
 use super::window::{Outcome, Send, What, Window};
 use crate::clock;
@@ -24,11 +25,9 @@ use crate::store::{
 /// Events that are read at once.
 const PAGE_EVENTS: usize = 512;
 /// The shortest time between two reads at the end of the feed. Events that arrive in between are read together.
-const READ_PAUSE: Duration = Duration::from_millis(20);
-/// How long to wait before a report is tried again that the store had no room for.
-const REPORT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const READ_PAUSE: Duration = Duration::from_millis(20);
 /// How often it is calculated how far the destination is behind.
-const MEASURE_EVERY: Duration = Duration::from_secs(10);
+pub(super) const MEASURE_EVERY: Duration = Duration::from_secs(10);
 /// The longest sleep. The clock may be changed, so it is looked at again; tests change it often.
 pub(super) const SLEEP_MAX: Duration = if cfg!(debug_assertions) {
     Duration::from_millis(100)
@@ -164,7 +163,10 @@ impl Runner {
         {
             self.stored = report.progress.clone();
             self.note(&report);
-            self.reporting = Some(self.store(report).boxed());
+            let store = Arc::clone(&self.store);
+            let lease = (self.lease.destination.id, self.lease.number);
+            let reporting = async move { store_report(&store, lease, report).await };
+            self.reporting = Some(reporting.boxed());
         }
         if self.measuring.is_none() && Instant::now() >= self.measure_at {
             self.measure();
@@ -291,23 +293,6 @@ impl Runner {
         Ok(())
     }
 
-    /// Stores a report. While the store has no room for it, it is tried again.
-    fn store(
-        &self,
-        report: Report,
-    ) -> impl Future<Output = Result<bool, StoreError>> + std::marker::Send + use<> {
-        let (store, number) = (Arc::clone(&self.store), self.lease.number);
-        let id = self.lease.destination.id;
-        async move {
-            loop {
-                match store.report(id, number, report.clone()).await {
-                    Err(StoreError::Overloaded) => tokio::time::sleep(REPORT_PAUSE).await,
-                    other => return other,
-                }
-            }
-        }
-    }
-
     fn reported(&mut self, goes_on: bool) {
         self.reporting = None;
         self.window.reported();
@@ -330,10 +315,7 @@ impl Runner {
             tracing::info!(%id, parked, "A destination takes deliveries again.");
         }
         self.was_failing = is_failing;
-        if let Some(reason) = &report.disable {
-            self.metrics.count_disabled();
-            tracing::error!(%id, reason, "A destination was disabled.");
-        }
+        note_disabled(&self.metrics, id, report);
     }
 
     /// Begins to calculate how far the destination is behind.

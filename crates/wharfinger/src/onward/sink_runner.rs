@@ -11,7 +11,8 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::runner::{Order, SLEEP_MAX};
+use super::attempts::{Succeeded, begun, given_up, note_disabled, store_report};
+use super::runner::{MEASURE_EVERY, Order, READ_PAUSE, SLEEP_MAX};
 use super::sinks::{Failure, Opening, Outgoing, Sink, SinkSettings, Taken};
 use super::{Onward, schedule, told};
 use crate::clock;
@@ -22,18 +23,6 @@ use crate::store::{
     Attempt, Delivery, DeliveryPage, DestinationState, FeedCursor, Lease, Progress, Report, Store,
     StoreError,
 };
-
-/// How long to wait before a report is tried again that the store had no room for.
-const REPORT_PAUSE: Duration = Duration::from_millis(100);
-/// The shortest time between two reads at the end of the feed.
-const READ_PAUSE: Duration = Duration::from_millis(20);
-/// How often it is calculated how far the destination is behind, and its latest attempts are written.
-const MEASURE_EVERY: Duration = Duration::from_secs(10);
-const WRITE_SUCCEEDED_EVERY: Duration = Duration::from_secs(1);
-/// Successful attempts that are kept to be shown.
-const SUCCEEDED_MAX: usize = 20;
-/// A destination that fails for this long is given up, in milliseconds.
-const GIVE_UP_MS: i64 = 5 * 24 * 60 * 60 * 1_000;
 
 /// The work on a destination that is a sink.
 pub(super) struct SinkRunner {
@@ -52,8 +41,7 @@ pub(super) struct SinkRunner {
     /// Failures since the last success, and when the sink is opened again, in milliseconds since 1970.
     failures: u32,
     next_at_ms: i64,
-    succeeded: VecDeque<Attempt>,
-    written_at: Instant,
+    succeeded: Succeeded,
     measure_at: Instant,
     is_at_end: bool,
 }
@@ -80,8 +68,7 @@ impl SinkRunner {
             given: VecDeque::new(),
             failures: 0,
             next_at_ms: i64::MIN,
-            succeeded: VecDeque::new(),
-            written_at: Instant::now(),
+            succeeded: Succeeded::default(),
             measure_at: Instant::now(),
             is_at_end: false,
         }
@@ -192,10 +179,10 @@ impl SinkRunner {
                 self.take(taken);
                 if !page.deliveries.is_empty() {
                     self.metrics.count_attempt("delivered");
-                    self.note_success(attempt);
+                    self.succeeded.add(attempt);
                 }
                 // Files take nothing until one is full.
-                let goes_on = taken.events == 0 || self.report(Vec::new(), None).await?;
+                let goes_on = taken.events == 0 || self.report(Report::default()).await?;
                 Ok((goes_on, following))
             }
             Err(failure) => Ok((self.failed(Some(attempt), failure).await?, None)),
@@ -221,14 +208,7 @@ impl SinkRunner {
             return Ok(true);
         }
         self.progress.cursor = Some(next);
-        self.report(Vec::new(), None).await
-    }
-
-    fn note_success(&mut self, attempt: Attempt) {
-        self.succeeded.push_back(attempt);
-        if self.succeeded.len() > SUCCEEDED_MAX {
-            self.succeeded.pop_front();
-        }
+        self.report(Report::default()).await
     }
 
     /// Notes a failure, and when the sink is opened again. Returns whether to go on.
@@ -251,45 +231,26 @@ impl SinkRunner {
         attempt.answer = failure.why.chars().take(256).collect();
         let id = self.lease.destination.id;
         tracing::warn!(%id, result = failure.result, failures = self.failures, "A sink takes nothing.");
-        let gives_up = now_ms.saturating_sub(since_ms) >= GIVE_UP_MS;
-        let disable = gives_up.then(|| {
-            format!(
-                "All deliveries have failed for five days. The last one: {}",
-                failure.why
-            )
-        });
-        if let Some(reason) = &disable {
-            self.metrics.count_disabled();
-            tracing::error!(%id, reason, "A destination was disabled.");
-        }
-        self.report(vec![attempt], disable).await
-    }
-
-    /// Stores how far the destination is. Returns whether to go on.
-    async fn report(
-        &mut self,
-        failed: Vec<Attempt>,
-        disable: Option<String>,
-    ) -> Result<bool, StoreError> {
-        self.metrics.set_failing(self.failures >= 5);
-        let writes = self.written_at.elapsed() >= WRITE_SUCCEEDED_EVERY;
-        if writes {
-            self.written_at = Instant::now();
-        }
         let report = Report {
-            progress: self.progress.clone(),
-            failed,
-            succeeded: writes.then(|| self.succeeded.iter().rev().cloned().collect()),
-            disable,
+            failed: vec![attempt],
+            disable: given_up(since_ms, now_ms, &failure.why),
             ..Report::default()
         };
-        let (id, number) = (self.lease.destination.id, self.lease.number);
-        loop {
-            match self.store.report(id, number, report.clone()).await {
-                Err(StoreError::Overloaded) => tokio::time::sleep(REPORT_PAUSE).await,
-                other => return other,
-            }
-        }
+        note_disabled(&self.metrics, id, &report);
+        self.report(report).await
+    }
+
+    /// Stores a report, with how far the destination is and the latest successes. Returns whether to go on.
+    async fn report(&mut self, report: Report) -> Result<bool, StoreError> {
+        self.metrics.set_failing(self.failures >= 5);
+        let due = self.succeeded.take_due(clock::now_ms());
+        let report = Report {
+            progress: self.progress.clone(),
+            succeeded: report.succeeded.or(due),
+            ..report
+        };
+        let lease = (self.lease.destination.id, self.lease.number);
+        store_report(&self.store, lease, report).await
     }
 
     /// Whether the sink has something to finish, even without events.
@@ -339,8 +300,11 @@ impl SinkRunner {
         if let Some(sink) = self.sink.take().filter(|_| is_ours) {
             let taken = sink.close().await;
             self.take(taken.unwrap_or_else(|failure| failure.taken));
-            self.written_at -= WRITE_SUCCEEDED_EVERY;
-            self.report(Vec::new(), None).await?;
+            let report = Report {
+                succeeded: self.succeeded.take_last(),
+                ..Report::default()
+            };
+            self.report(report).await?;
         }
         Ok(())
     }
@@ -388,18 +352,6 @@ async fn give(onward: &Onward, sink: &mut Sink, deliveries: &[Delivery]) -> Resu
 
 /// An attempt that begins now.
 fn attempt_of(first: Option<&Delivery>, events: usize) -> Attempt {
-    Attempt {
-        at_ms: clock::now_ms(),
-        webhook_id: first.map_or_else(String::new, |first| {
-            id_of(first.organisation, &first.event).to_string()
-        }),
-        organisation: first.map_or(0, |first| first.organisation.0),
-        position: first.map_or(0, |first| first.event.position),
-        events: u32::try_from(events).unwrap_or(u32::MAX),
-        attempt: 1,
-        result: "delivered".into(),
-        status: None,
-        took_ms: 0,
-        answer: String::new(),
-    }
+    let id = first.map(|first| id_of(first.organisation, &first.event).to_string());
+    begun(id.unwrap_or_default(), first, (events, 1))
 }

@@ -12,6 +12,7 @@ use jiff::fmt::rfc2822;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::attempts::begun;
 use super::client::{Answer, Client, Fault, Reach};
 use super::codes::Codes;
 use super::settings::WebhookSettings;
@@ -86,18 +87,8 @@ impl Webhook {
                 return Outcome::Postponed;
             }
         };
-        let mut attempt = Attempt {
-            at_ms: clock::now_ms(),
-            webhook_id: message.id.clone(),
-            organisation: first.organisation.0,
-            position: first.event.position,
-            events: u32::try_from(deliveries.len()).unwrap_or(u32::MAX),
-            attempt: number,
-            result: "delivered".into(),
-            status: None,
-            took_ms: 0,
-            answer: String::new(),
-        };
+        let count = deliveries.len();
+        let mut attempt = begun(message.id.clone(), Some(&**first), (count, number));
         let answered = self.post(message, &mut attempt).await;
         let answer = match answered {
             Ok(answer) => answer,
@@ -107,7 +98,7 @@ impl Webhook {
             }
             Err(fault) => return failed(attempt, fault.result(), Failure::of(fault.to_string())),
         };
-        let events = self.is_batch.then_some(deliveries.len());
+        let events = self.is_batch.then_some(count);
         match judge(&answer, events, attempt.at_ms) {
             Ok(count) => Outcome::Taken { count, attempt },
             Err(failure) => failed(attempt, "refused", failure),
@@ -116,31 +107,18 @@ impl Webhook {
 
     /// Sends an event that stands for none, once. Returns how it went.
     pub(super) async fn test(&self, destination: Uuid) -> Attempt {
-        let now_ms = clock::now_ms();
-        let id = Uuid::now_v7().to_string();
+        let mut attempt = begun(Uuid::now_v7().to_string(), None, (1, 1));
         let event = json!({
-            "id": id,
+            "id": attempt.webhook_id,
             "type": TEST_TYPE,
-            "at": clock::rfc_3339(now_ms),
+            "at": clock::rfc_3339(attempt.at_ms),
             "destination": destination.to_string(),
         });
         let body = if self.is_batch { json!([event]) } else { event };
         let message = Message {
-            id: id.clone(),
+            id: attempt.webhook_id.clone(),
             headers: HeaderMap::new(),
             body: body.to_string().into(),
-        };
-        let mut attempt = Attempt {
-            at_ms: now_ms,
-            webhook_id: id,
-            organisation: 0,
-            position: 0,
-            events: 1,
-            attempt: 1,
-            result: "delivered".into(),
-            status: None,
-            took_ms: 0,
-            answer: String::new(),
         };
         match self.post(message, &mut attempt).await {
             Ok(answer) if (200..300).contains(&answer.status) => {}

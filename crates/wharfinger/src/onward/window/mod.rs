@@ -27,11 +27,12 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use wharfinger_core::order::ids::OrganisationId;
 
+use super::attempts::Succeeded;
 use super::breaker::Breaker;
 use super::schedule;
 use crate::store::{
@@ -55,12 +56,6 @@ const PARKED_EVENTS_MAX: usize = 500_000;
 const KEEPS_BACK_MAX_MS: i64 = 1_000;
 /// How long deliveries pause when something between this server and the destination fails, in milliseconds.
 const PAUSE_MS: i64 = 5_000;
-/// Successful attempts that are kept to be shown.
-const SUCCEEDED_MAX: usize = 20;
-/// How often they are written, in milliseconds.
-const WRITE_SUCCEEDED_MS: i64 = 1_000;
-/// A destination that fails for this long is given up, in milliseconds.
-const GIVE_UP_MS: i64 = 5 * 24 * 60 * 60 * 1_000;
 /// A success after nothing but failures for this long makes all parked keys due, even those whose attempts have ended, in
 /// milliseconds. It was the destination that failed, not their events.
 const OUTAGE_MS: i64 = 2 * 24 * 60 * 60 * 1_000;
@@ -129,13 +124,6 @@ struct Request {
     attempt: u32,
     is_probe: bool,
     is_answered: bool,
-}
-
-#[derive(Debug, Default)]
-struct Succeeded {
-    latest: VecDeque<Attempt>,
-    is_new: bool,
-    written_at_ms: i64,
 }
 
 impl Window {
@@ -243,13 +231,12 @@ impl Window {
 
     /// What is to be stored now, if anything is. Only one report may be under way; [`reported`](Self::reported) ends it.
     pub(crate) fn report(&mut self, now_ms: i64) -> Option<Report> {
-        let writes = now_ms >= self.succeeded.written_at_ms + WRITE_SUCCEEDED_MS;
-        let writes = self.succeeded.is_new && writes;
+        let succeeded = self.succeeded.take_due(now_ms);
         let is_needed = self.has_changed
             || !self.answered.is_empty()
             || self.keys.has_changed()
             || self.disable.is_some()
-            || writes;
+            || succeeded.is_some();
         if !is_needed {
             return None;
         }
@@ -257,17 +244,12 @@ impl Window {
         self.reporting.append(&mut self.answered);
         (self.progress.cursor, self.progress.done) = self.log.progress();
         let (parked, released) = self.keys.take_changes();
-        if writes {
-            self.succeeded.is_new = false;
-            self.succeeded.written_at_ms = now_ms;
-        }
-        let latest = self.succeeded.latest.iter().rev();
         Some(Report {
             progress: self.progress.clone(),
             parked,
             released,
             failed: std::mem::take(&mut self.failed),
-            succeeded: writes.then(|| latest.cloned().collect()),
+            succeeded,
             disable: self.disable.take(),
         })
     }

@@ -1,10 +1,8 @@
 //! What became of a request, and what follows from it.
 
 use super::keys::KeyId;
-use super::{
-    Attempt, DeliveryOrder, GIVE_UP_MS, OUTAGE_MS, PAUSE_MS, Request, SUCCEEDED_MAX, Window,
-    schedule,
-};
+use super::{Attempt, DeliveryOrder, OUTAGE_MS, PAUSE_MS, Request, Window, schedule};
+use crate::onward::attempts::given_up;
 
 /// What became of a request.
 #[derive(Clone, Debug)]
@@ -87,11 +85,7 @@ impl Window {
         if self.breaker.succeeded() || was_out {
             self.keys.make_due(now_ms);
         }
-        self.succeeded.latest.push_back(attempt);
-        if self.succeeded.latest.len() > SUCCEEDED_MAX {
-            self.succeeded.latest.pop_front();
-        }
-        self.succeeded.is_new = true;
+        self.succeeded.add(attempt);
     }
 
     fn refused(&mut self, request: &Request, failure: &Failure, now_ms: i64) {
@@ -128,11 +122,8 @@ impl Window {
         }
         if failure.is_gone {
             self.give_up("The destination answered 410: it is gone for good.".into());
-        } else if now_ms.saturating_sub(since_ms) >= GIVE_UP_MS {
-            self.give_up(format!(
-                "All deliveries have failed for five days. The last one: {}",
-                failure.why
-            ));
+        } else if let Some(why) = given_up(since_ms, now_ms, &failure.why) {
+            self.give_up(why);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::keys::KeyId;
-use super::{FeedPlace, PARKED_MAX, Request, Send, WRITE_SUCCEEDED_MS, What, Window, place_of};
+use super::{FeedPlace, PARKED_MAX, Request, Send, What, Window, place_of};
 
 impl Window {
     /// The next request that may be made now. It counts as under way until [`finished`](Self::finished).
@@ -43,8 +43,7 @@ impl Window {
         let next = times.min().map(|at_ms| at_ms.max(self.paused_until_ms));
         let next = next.filter(|_| !self.is_over && self.requests.len() < self.lanes_max());
         let keeps_back = self.keeps_back_until_ms();
-        let is_new = self.succeeded.is_new;
-        let write = is_new.then_some(self.succeeded.written_at_ms + WRITE_SUCCEEDED_MS);
+        let write = self.succeeded.due_at_ms();
         [next, keeps_back, write].into_iter().flatten().min()
     }
 
