@@ -11,8 +11,10 @@ use wharfinger_core::dialect::query::Query;
 use wharfinger_core::json::{Envelope, Kind, NameCase, Reader, Rules};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::OrganisationId;
-use wharfinger_core::order::problem::Problem;
-use wharfinger_core::reading::form::{Form, Notes};
+use wharfinger_core::order::organisation::Caller;
+use wharfinger_core::order::problem::{Code, Problem};
+use wharfinger_core::reading::form::{Form, Need, Notes};
+use wharfinger_core::reading::validate;
 
 use super::super::body::{self, Accepts};
 use crate::intake::app::App;
@@ -123,6 +125,26 @@ pub(super) fn organisations(
     let organisation = caller.organisation(code);
     let organisation = organisation.ok_or(RequestFailure::OrganisationUnknown)?;
     Ok(vec![organisation.id])
+}
+
+/// The organisations in the attribute `organisations` of a body, each once, in the body's order. Codes that the caller does not reach
+/// are problems.
+pub(super) fn named_organisations(
+    form: &mut Form<'_, '_, '_>,
+    caller: Caller<'_>,
+    need: Need,
+) -> Vec<OrganisationId> {
+    let mut ids = Vec::new();
+    form.scalars("organisations", need, |value| {
+        let code = validate::text(value)?;
+        let organisation = caller.organisation(&code);
+        let id = organisation.ok_or(Code::UnknownOrganisation)?.id;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+        Ok(())
+    });
+    ids
 }
 
 /// The parameters of a list: its own, `limit` and `after`.

@@ -313,17 +313,7 @@ impl Maker<'_> {
             }
             return OrgAccess::All;
         }
-        let mut ids = Vec::new();
-        form.scalars("organisations", Need::Mandatory, |value| {
-            let code = validate::text(value)?;
-            let organisation = caller.organisation(&code);
-            let id = organisation.ok_or(Code::UnknownOrganisation)?.id;
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-            Ok(())
-        });
-        OrgAccess::Only(ids)
+        OrgAccess::Only(input::named_organisations(form, caller, Need::Mandatory))
     }
 
     fn scopes(&self, form: &mut Form<'_, '_, '_>) -> Vec<Scope> {

@@ -281,16 +281,7 @@ fn reach(call: &Call<'_>, form: &mut Form<'_, '_, '_>) -> Option<OrgAccess> {
         return Some(caller.reach.clone());
     }
     refuse_empty(form, "organisations", SOME_CODES);
-    let mut ids = Vec::new();
-    form.scalars("organisations", Need::Optional, |value| {
-        let code = validate::text(value)?;
-        let organisation = caller.organisation(&code);
-        let id = organisation.ok_or(Code::UnknownOrganisation)?.id;
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-        Ok(())
-    });
+    let mut ids = input::named_organisations(form, caller, Need::Optional);
     ids.sort_unstable();
     Some(OrgAccess::Only(ids))
 }
