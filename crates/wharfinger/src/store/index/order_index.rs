@@ -48,10 +48,11 @@ impl<'c> OrderIndex<'c> {
         })
     }
 
-    /// What is to be kept for the next transaction. `written` are the counters that this one has written. Everything is written.
-    pub(crate) fn into_kept(self, written: &HashMap<OrganisationId, Counters>) -> KeptIndex {
+    /// What is to be kept for the next transaction. Everything is written. `now` are the counters that this one has written, or has
+    /// locked and left as they were.
+    pub(crate) fn into_kept(self, now: HashMap<OrganisationId, Counters>) -> KeptIndex {
         let mut kept = self.kept;
-        (kept.pages, kept.filters) = self.pages.into_kept(written);
+        (kept.pages, kept.filters) = self.pages.into_kept(now);
         kept
     }
 

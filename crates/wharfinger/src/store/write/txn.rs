@@ -415,9 +415,12 @@ impl<'c> WriteTxn<'c> {
         let grown = self.counters.iter();
         let grown = grown.filter(|(_, counters)| Some(counters.stamp) == stamp);
         let grown = grown.map(|(&organisation, counters)| (organisation, counters.end()));
+        let grown = grown.collect();
+        let mut now = self.locked;
+        now.extend(self.counters);
         let mut kept = self.overlay.into_kept();
         kept.dialects = self.dialects;
-        kept.index = self.index.into_kept(&self.counters);
+        kept.index = self.index.into_kept(now);
         Ok(Finished {
             now_ms: self.now_ms,
             back_from_ms: self.back_from_ms,
@@ -425,7 +428,7 @@ impl<'c> WriteTxn<'c> {
             drawn: self.drawn,
             owed,
             batch: self.batch,
-            grown: grown.collect(),
+            grown,
             kept,
         })
     }

@@ -4,8 +4,7 @@
 //! block, and a purge counts orders out. A transaction holds the lock of the counters. So the pages are as they are stored, if
 //! the counters are equal to those with which they were kept.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use wharfinger_core::order::ids::OrganisationId;
 
@@ -32,10 +31,10 @@ pub(crate) struct KeptPages {
 /// What a transaction knows about kept pages.
 #[derive(Default)]
 pub(super) struct Validity {
-    /// The counters with which pages were kept, of the organisations that were not asked for yet.
+    /// The counters with which pages were kept, of the organisations that were not checked yet.
     unchecked: HashMap<OrganisationId, Counters>,
-    /// The organisations that were asked for. Of those that had pages, the counters are known.
-    checked: HashMap<OrganisationId, Option<Counters>>,
+    /// The organisations that were checked. Their pages are as they are stored, or as this transaction leaves them.
+    checked: HashSet<OrganisationId>,
     /// The number of this transaction.
     pub(super) transaction: u64,
 }
@@ -51,7 +50,7 @@ impl<'c> PageCache<'c> {
             kept: kept.pages,
             validity: Validity {
                 unchecked: kept.counters,
-                checked: HashMap::new(),
+                checked: HashSet::new(),
                 transaction: kept.transaction + 1,
             },
             ..Self::new(connection, filters)
@@ -61,33 +60,30 @@ impl<'c> PageCache<'c> {
     /// Drops the kept pages of organisations that others have changed since. These are the counters of locked organisations.
     pub(crate) fn check(&mut self, counters: &HashMap<OrganisationId, Counters>) {
         for (&organisation, counters) in counters {
-            self.compare(organisation, counters.clone());
+            self.compare(organisation, counters);
         }
     }
 
     /// As [`Self::check`], for an organisation that is about to be used.
     pub(super) fn check_one(&mut self, organisation: OrganisationId) -> Result<(), Fault> {
-        if self.connection.postgres().is_none() || self.validity.checked.contains_key(&organisation)
-        {
+        if self.connection.postgres().is_none() || self.validity.checked.contains(&organisation) {
             return Ok(());
         }
         if self.validity.unchecked.contains_key(&organisation) {
             let counters = read_counters(self.connection, organisation)?;
-            self.compare(organisation, counters);
+            self.compare(organisation, &counters);
         } else {
-            self.validity.checked.insert(organisation, None);
+            self.validity.checked.insert(organisation);
         }
         Ok(())
     }
 
-    fn compare(&mut self, organisation: OrganisationId, counters: Counters) {
-        let Entry::Vacant(checked) = self.validity.checked.entry(organisation) else {
+    fn compare(&mut self, organisation: OrganisationId, counters: &Counters) {
+        if !self.validity.checked.insert(organisation) {
             return;
-        };
+        }
         let kept = self.validity.unchecked.remove(&organisation);
-        let is_changed = kept.is_some_and(|kept| kept != counters);
-        checked.insert(Some(counters));
-        if is_changed {
+        if kept.is_some_and(|kept| kept != *counters) {
             drop_pages(&mut self.kept, organisation);
         }
     }
@@ -98,11 +94,11 @@ impl<'c> PageCache<'c> {
         self.kept.retain(|_, page| page.used == transaction);
     }
 
-    /// The pages and filters for the next transaction, if this one is committed. `written` are the counters that it has written, and
-    /// all changed pages are written.
+    /// The pages and filters for the next transaction, if this one is committed. All changed pages are written. `now` are the counters
+    /// that this one has written, or has locked and left as they were.
     pub(crate) fn into_kept(
         mut self,
-        written: &HashMap<OrganisationId, Counters>,
+        mut now: HashMap<OrganisationId, Counters>,
     ) -> (KeptPages, PageFilters) {
         if self.connection.postgres().is_none() {
             return (KeptPages::default(), self.filters);
@@ -113,10 +109,10 @@ impl<'c> PageCache<'c> {
             checked,
             transaction,
         } = self.validity;
-        for (organisation, checked) in checked {
-            match written.get(&organisation).cloned().or(checked) {
+        for organisation in checked {
+            match now.remove(&organisation) {
                 Some(now) => drop(counters.insert(organisation, now)),
-                // It was locked in some other way, and its counters were not needed.
+                // It was only read.
                 None => drop_pages(&mut self.kept, organisation),
             }
         }
