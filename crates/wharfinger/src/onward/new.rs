@@ -89,13 +89,38 @@ impl Start {
             }
         })
     }
+}
+
+/// What is delivered again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// What has failed.
+    Failed,
+    /// Everything from a place on.
+    From(Start),
+}
+
+impl Replay {
+    /// Reads what to deliver again. `None` if it is not [`REPLAY_FORM`].
+    #[must_use]
+    pub fn read(text: &str, reach: &OrgAccess) -> Option<Self> {
+        if text == "failed" {
+            return Some(Self::Failed);
+        }
+        let start = Start::read(text, reach).filter(|start| *start != Start::Now);
+        start.map(Self::From)
+    }
 
     /// From where events are delivered again.
     ///
     /// # Errors
-    /// As of [`Self::place`].
-    pub async fn replay(&self, store: &Store, reach: &OrgAccess) -> Result<ReplayFrom, StoreError> {
-        let (cursor, begins_ms) = self.place(store, reach).await?;
+    /// As of [`Start::place`].
+    pub async fn place(&self, store: &Store, reach: &OrgAccess) -> Result<ReplayFrom, StoreError> {
+        let start = match self {
+            Self::Failed => return Ok(ReplayFrom::Failed),
+            Self::From(start) => start,
+        };
+        let (cursor, begins_ms) = start.place(store, reach).await?;
         Ok(match cursor {
             None => ReplayFrom::Beginning,
             Some(cursor) => ReplayFrom::After(cursor, begins_ms),

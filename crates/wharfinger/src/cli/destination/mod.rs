@@ -19,12 +19,11 @@ use crate::onward::Onward;
 use crate::onward::client::Reach;
 use crate::onward::codes::Codes;
 use crate::onward::guard::Guard;
-use crate::onward::new::{self, REPLAY_FORM, Start, others_until_ms};
+use crate::onward::new::{self, REPLAY_FORM, others_until_ms};
 use crate::onward::settings::Settings;
 use crate::onward::view::DestinationView;
 use crate::store::{
-    COMMAND_LINE, Change, DestinationChange, DestinationStatus, Directory, ReplayFrom, Store,
-    StoreError,
+    COMMAND_LINE, Change, DestinationChange, DestinationStatus, Directory, Store, StoreError,
 };
 
 #[derive(Args, Debug)]
@@ -159,7 +158,7 @@ impl Destination {
             }
             DestinationCommand::Show(named) => {
                 let (store, _) = named.open().await?;
-                named.show(out, &store).await
+                named.show(out, &store, None).await
             }
             DestinationCommand::Pause(named) => {
                 named.change(out, DestinationChange::Pause(named.id)).await
@@ -214,18 +213,19 @@ impl Named {
         Ok((store, found))
     }
 
-    async fn show(&self, out: &mut dyn Write, store: &Store) -> Result<()> {
+    /// Shows the destination, with a secret that was just made.
+    async fn show(&self, out: &mut dyn Write, store: &Store, secret: Option<String>) -> Result<()> {
         let directory = directory(store).await?;
         let found = store.destination(self.id).await?;
         let found = found.context("the destination was just deleted")?;
         let view = view(store, &found, &directory).await?;
-        write_view(out, &view, self.json)
+        write_view(out, &DestinationView { secret, ..view }, self.json)
     }
 
     async fn change(&self, out: &mut dyn Write, change: DestinationChange) -> Result<()> {
         let (store, _) = self.open().await?;
         make(&store, change).await?;
-        self.show(out, &store).await
+        self.show(out, &store, None).await
     }
 
     async fn rotate(&self, out: &mut dyn Write) -> Result<()> {
@@ -240,14 +240,7 @@ impl Named {
             others_until_ms: others_until_ms(),
         };
         make(&store, rotate).await?;
-        let directory = directory(&store).await?;
-        let found = store.destination(self.id).await?;
-        let found = found.context("the destination was just deleted")?;
-        let view = DestinationView {
-            secret: new::shown(&secret),
-            ..view(&store, &found, &directory).await?
-        };
-        write_view(out, &view, self.json)
+        self.show(out, &store, new::shown(&secret)).await
     }
 }
 
@@ -255,16 +248,12 @@ impl Replay {
     async fn run(self, out: &mut dyn Write) -> Result<()> {
         let (store, found) = self.named.open().await?;
         let reach = &found.destination.reach;
-        let from = if self.from == "failed" {
-            ReplayFrom::Failed
-        } else {
-            let start = Start::read(&self.from, reach).filter(|start| *start != Start::Now);
-            let start = start.with_context(|| format!("--from must be {REPLAY_FORM}"))?;
-            start.replay(&store, reach).await.map_err(begins)?
-        };
+        let replay = new::Replay::read(&self.from, reach);
+        let replay = replay.with_context(|| format!("--from must be {REPLAY_FORM}"))?;
+        let from = replay.place(&store, reach).await.map_err(begins)?;
         let id = self.named.id;
         make(&store, DestinationChange::Replay { id, from }).await?;
-        self.named.show(out, &store).await
+        self.named.show(out, &store, None).await
     }
 }
 

@@ -14,7 +14,7 @@ use crate::intake::app::App;
 use crate::intake::request_context::Call;
 use crate::onward::guard::read_url;
 use crate::onward::new::{
-    MAX_EVENTS, MAX_WAIT_MS, NewDestination, PARALLEL_MAX, REPLAY_FORM, START_FORM, Start,
+    MAX_EVENTS, MAX_WAIT_MS, NewDestination, PARALLEL_MAX, REPLAY_FORM, Replay, START_FORM, Start,
     TIMEOUT_S_MAX,
 };
 use crate::onward::settings::{BadSettings, Settings, SignatureScheme, members};
@@ -117,24 +117,21 @@ pub(super) fn read_patch(
     Ok((patch, is_changed.then_some(after)))
 }
 
-/// Reads from where events are delivered again. `None`: those that failed.
+/// Reads what is delivered again.
 pub(super) fn read_replay(
     app: &App,
     body: &[u8],
     reach: &OrgAccess,
-) -> Result<Option<Start>, RequestFailure> {
+) -> Result<Replay, RequestFailure> {
     let from = input::strict_object(app, body, &["from"], |form| {
         form.mandatory("from", |value| {
             let text = validate::text(value)?;
-            if text == "failed" {
-                return Ok(None);
-            }
-            let start = Start::read(&text, reach).filter(|start| *start != Start::Now);
             let form = REPLAY_FORM;
-            start.map(Some).ok_or(Code::NotOfForm { form })
+            Replay::read(&text, reach).ok_or(Code::NotOfForm { form })
         })
     })?;
-    Ok(from.flatten())
+    // Without it, the body was refused.
+    from.ok_or(RequestFailure::Internal)
 }
 
 /// Reads an object, and refuses unknown attributes.

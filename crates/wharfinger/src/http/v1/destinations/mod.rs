@@ -403,13 +403,9 @@ async fn replay(
     let mut status = find(app, call).await?;
     let body = input::body(app, call, headers, body).await?;
     let reach = &status.destination.reach;
-    let from = match body::read_replay(app, &body, reach)? {
-        None => ReplayFrom::Failed,
-        Some(start) => {
-            let from = start.replay(&app.store, reach).await;
-            from.map_err(|error| events::failure(call, None, error))?
-        }
-    };
+    let replay = body::read_replay(app, &body, reach)?;
+    let from = replay.place(&app.store, reach).await;
+    let from = from.map_err(|error| events::failure(call, None, error))?;
     match &from {
         ReplayFrom::Failed => {}
         ReplayFrom::Beginning => status.progress.cursor = None,
