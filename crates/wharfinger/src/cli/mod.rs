@@ -15,17 +15,16 @@ mod load;
 mod open_files;
 mod orders;
 mod org;
-mod out;
 mod products;
 mod purge;
 pub mod serve;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
+use wharfinger_client::terminal::{self, Exit, Out, shown, write_json};
 use wharfinger_core::order::organisation::Organisation;
 
 use crate::serve::config::{DATA_DEFAULT, locate};
@@ -62,6 +61,8 @@ enum Command {
     Customers(customers::Customers),
     /// Mark orders as processed, or cancel them
     Orders(orders::Orders),
+    #[command(flatten)]
+    Sender(wharfinger_client::Command),
     /// Delete old processed and cancelled orders with their history
     Purge(purge::Purge),
     /// Verify the store
@@ -134,7 +135,7 @@ const EXPOSED: &str = "Orders and credentials are sent to the database unencrypt
 /// Warns on stderr if the connection to the database is not encrypted.
 fn warn_if_exposed(location: &Location) {
     if location.is_exposed() {
-        out::complain(format_args!("wharfinger: warning: {EXPOSED}"));
+        terminal::complain(format_args!("wharfinger: warning: {EXPOSED}"));
     }
 }
 
@@ -162,20 +163,20 @@ fn readable<T>(done: Result<T, StoreError>, location: &Location) -> Result<T> {
 
 /// Writes the program's error to standard error.
 pub fn complain(error: &anyhow::Error) {
-    out::complain(format_args!("wharfinger: {error:#}"));
+    terminal::complain(format_args!("wharfinger: {error:#}"));
 }
 
 /// Runs a command.
 ///
 /// # Errors
 /// What went wrong, in a sentence for the user.
-pub fn run(cli: Cli) -> Result<()> {
+pub fn run(cli: Cli) -> Result<Exit> {
     open_files::require_for_commands()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let mut out = out::Out::default();
+    let mut out = Out::default();
     runtime.block_on(async {
         match cli.command {
             Command::Serve(serve) => serve.run(&mut out).await,
@@ -186,6 +187,9 @@ pub fn run(cli: Cli) -> Result<()> {
             Command::Products(products) => products.run(&mut out).await,
             Command::Customers(customers) => customers.run(&mut out).await,
             Command::Orders(orders) => orders.run(&mut out).await,
+            Command::Sender(command) => {
+                return tokio::task::block_in_place(|| command.run(&mut out));
+            }
             Command::Purge(purge) => purge.run(&mut out).await,
             Command::Check(check) => check.run(&mut out),
             // Copying blocks, on both sides.
@@ -194,40 +198,9 @@ pub fn run(cli: Cli) -> Result<()> {
             // The PostgreSQL client runs a runtime of its own.
             Command::Bench(bench) => tokio::task::block_in_place(|| bench.run(&mut out)),
             Command::BenchPart(part) => part.run(&mut out).await,
-        }
+        }?;
+        Ok(Exit::Done)
     })
-}
-
-/// Writes a value as one line of JSON.
-fn write_json(out: &mut dyn Write, value: &impl serde::Serialize) -> Result<()> {
-    let mut text = serde_json::to_string(value)?;
-    // JSON requires escapes only for the first 32 control characters, but terminals obey the later ones too.
-    if text.chars().any(char::is_control) {
-        let escaped = |letter: char| match letter.is_control() {
-            true => format!("\\u{:04x}", u32::from(letter)),
-            false => letter.to_string(),
-        };
-        text = text.chars().map(escaped).collect();
-    }
-    writeln!(out, "{text}")?;
-    Ok(())
-}
-
-/// Escapes control characters for a terminal, because they could move the cursor or hide text. New names have none, but older
-/// names and values from clients may.
-fn shown(text: &str) -> std::borrow::Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
-        return text.into();
-    }
-    let mut escaped = String::with_capacity(text.len() + 8);
-    for letter in text.chars() {
-        if letter.is_control() {
-            escaped.extend(letter.escape_default());
-        } else {
-            escaped.push(letter);
-        }
-    }
-    escaped.into()
 }
 
 async fn directory(store: &Store) -> Result<Directory> {

@@ -1,0 +1,80 @@
+//! What a server answered instead of doing what it was asked to.
+
+use std::fmt;
+use std::time::Duration;
+
+use ::http::StatusCode;
+use serde::Deserialize;
+
+use super::Response;
+use crate::terminal::shown;
+
+/// Characters of a response that is not ours, shown in an error.
+const SHOWN_CHARS_MAX: usize = 200;
+
+/// A refused request. Its text is a sentence for the user.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The status.
+    pub status: StatusCode,
+    /// The stable code of the problem, if the server gave one.
+    pub code: Option<String>,
+    /// What the server says, in a sentence.
+    pub detail: String,
+    /// How long the server asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    code: Option<String>,
+    detail: Option<String>,
+    title: Option<String>,
+    #[serde(default)]
+    errors: Vec<ProblemError>,
+}
+
+#[derive(Deserialize)]
+struct ProblemError {
+    message: String,
+}
+
+impl Refusal {
+    /// Reads the body of a response that is no success. A body that cannot be read is left out.
+    pub(super) fn of(response: Response) -> Self {
+        let status = response.status;
+        let seconds = response
+            .header("retry-after")
+            .and_then(|text| text.parse().ok());
+        let retry_after = seconds.map(Duration::from_secs);
+        let body = response.bytes().unwrap_or_default();
+        let (code, detail) = match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => {
+                let mut detail = problem.detail.or(problem.title).unwrap_or_default();
+                for error in &problem.errors {
+                    detail = format!("{detail}; {}", error.message);
+                }
+                (problem.code, detail)
+            }
+            Err(_) => (None, String::from_utf8_lossy(&body).trim().to_owned()),
+        };
+        Self {
+            status,
+            code,
+            detail: detail.chars().take(SHOWN_CHARS_MAX * 5).collect(),
+            retry_after,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "the server answered {}", self.status.as_u16())?;
+        if !self.detail.is_empty() {
+            write!(out, ": {}", shown(&self.detail))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}

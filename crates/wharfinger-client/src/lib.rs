@@ -1,0 +1,41 @@
+//! The commands of those who send orders. They know a server only over HTTP, and judge orders with the same core.
+//!
+//! Each room imports only rooms below it.
+//!
+//! ```text
+//! profile.rs    `wharfinger profile`
+//! connect/      the connection of a command: --url, --key-file, --profile
+//! http/         requests and responses, refusals as sentences
+//! terminal.rs   standard output whose reader may be gone, safe text, JSON lines, exit statuses
+//! ```
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::terminal::Exit;
+
+pub mod connect;
+pub mod http;
+mod profile;
+pub mod terminal;
+
+/// The commands of this crate.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Name a server and a key, for --profile
+    Profile(profile::ProfileCommand),
+}
+
+impl Command {
+    /// Runs the command. Blocks until it is done.
+    ///
+    /// # Errors
+    /// What went wrong, in a sentence for the user.
+    pub fn run(self, out: &mut dyn Write) -> Result<Exit> {
+        match self {
+            Self::Profile(command) => command.run(out),
+        }
+    }
+}

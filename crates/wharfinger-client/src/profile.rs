@@ -1,0 +1,113 @@
+//! `wharfinger profile`: named connections.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+
+use crate::connect::{ApiKey, Profile, Profiles};
+use crate::terminal::{Exit, shown, write_json};
+
+#[derive(Args, Debug)]
+pub struct ProfileCommand {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Add a profile, or replace it
+    #[command(
+        after_help = "Example: wharfinger profile add shop --url http://127.0.0.1:8080 --key-file key.json"
+    )]
+    Add(Add),
+    /// List the profiles
+    #[command(after_help = "Example: wharfinger profile list")]
+    List {
+        /// Print them as JSON, one per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a profile; its key file stays
+    #[command(after_help = "Example: wharfinger profile remove shop")]
+    Remove {
+        /// The profile's name
+        name: String,
+    },
+}
+
+#[derive(Args, Debug)]
+struct Add {
+    /// The profile's name
+    name: String,
+    /// The server, as http://HOST:PORT or https://HOST
+    #[arg(long, value_name = "URL")]
+    url: String,
+    /// File with the API key, as `wharfinger key create --json` prints it
+    #[arg(long, value_name = "FILE")]
+    key_file: PathBuf,
+    /// PEM file with the CA of the server's certificate [default: those that the system trusts]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+impl ProfileCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The file of the profiles cannot be read or written, or there is no such profile.
+    pub fn run(self, out: &mut dyn Write) -> Result<Exit> {
+        let mut profiles = Profiles::load()?;
+        match self.command {
+            Action::Add(add) => add.run(profiles, out)?,
+            Action::List { json } => list(&profiles, json, out)?,
+            Action::Remove { name } => {
+                if profiles.by_name.remove(&name).is_none() {
+                    bail!("there is no profile {name}; `wharfinger profile list` lists them");
+                }
+                profiles.save()?;
+                writeln!(out, "removed {}", shown(&name))?;
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Add {
+    fn run(self, mut profiles: Profiles, out: &mut dyn Write) -> Result<()> {
+        let profile = Profile {
+            url: self.url,
+            // The profile is used from any directory.
+            key_file: std::path::absolute(&self.key_file)?,
+            ca: self.ca.map(std::path::absolute).transpose()?,
+        };
+        let key = ApiKey::of_file(&profile.key_file)?;
+        // Refuses a URL or a CA that could never work.
+        crate::http::Client::new(&profile.url, key, profile.ca.as_deref())?;
+        profiles.by_name.insert(self.name.clone(), profile);
+        profiles.save()?;
+        let file = profiles.file().display();
+        writeln!(out, "added {} to {file}", shown(&self.name))?;
+        Ok(())
+    }
+}
+
+fn list(profiles: &Profiles, json: bool, out: &mut dyn Write) -> Result<()> {
+    for (name, profile) in &profiles.by_name {
+        if json {
+            let line = serde_json::json!({ "name": name, "url": profile.url, "key_file": profile.key_file, "ca": profile.ca });
+            write_json(out, &line)?;
+        } else {
+            let file = profile.key_file.display().to_string();
+            writeln!(
+                out,
+                "{}  {}  {}",
+                shown(name),
+                shown(&profile.url),
+                shown(&file)
+            )?;
+        }
+    }
+    Ok(())
+}
