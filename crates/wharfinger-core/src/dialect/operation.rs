@@ -14,8 +14,8 @@ pub struct Operation {
     pub method: &'static str,
     /// The path, with `{name}` for a parameter.
     pub path: &'static str,
-    /// The scope that the API key needs.
-    pub scope: Scope,
+    /// The scope that the API key needs. `None` if every valid key may call it.
+    pub scope: Option<Scope>,
     /// What it does.
     pub action: Action,
     /// A summary in a few words.

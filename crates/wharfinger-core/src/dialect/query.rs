@@ -114,7 +114,7 @@ mod tests {
                 name: "list",
                 method: "GET",
                 path: "/list",
-                scope: Scope::OrdersRead,
+                scope: Some(Scope::OrdersRead),
                 action: Action::List,
                 summary: "Lists",
                 parameters: LIMIT,

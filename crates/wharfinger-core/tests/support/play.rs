@@ -124,14 +124,11 @@ impl World {
         let Some(key) = find_key(&self.dialect.credentials(head)) else {
             return Ok(Err(RequestFailure::Unauthorized));
         };
-        if !key.scopes.contains(&operation.scope.name()) {
-            return Ok(Err(RequestFailure::lacks_scope(operation.scope)));
+        let scope = operation.scope.expect("every operation of a dialect has a scope");
+        if !key.scopes.contains(&scope.name()) {
+            return Ok(Err(RequestFailure::lacks_scope(scope)));
         }
-        debug_assert_ne!(
-            operation.scope,
-            Scope::Admin,
-            "no dialect manages the server"
-        );
+        debug_assert_ne!(scope, Scope::Admin, "no dialect manages the server");
         let caller = Caller {
             organisations: &self.organisations,
             reach: &self.reaches[key.id],

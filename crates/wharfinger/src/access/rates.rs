@@ -58,6 +58,20 @@ impl Meter {
         }
     }
 
+    /// What the key may send, and what is left of it in the current second.
+    #[must_use]
+    pub fn allowance(&self, now: Instant) -> Allowance {
+        let at_ns = self.at_ns(now);
+        let per_second = |bucket: &Option<Bucket>| bucket.as_ref().map(|bucket| bucket.per_second);
+        let left = |bucket: &Option<Bucket>| bucket.as_ref().map(|bucket| bucket.left(at_ns));
+        Allowance {
+            requests_per_second: per_second(&self.requests),
+            requests_left: left(&self.requests),
+            orders_per_second: per_second(&self.orders),
+            orders_left: left(&self.orders),
+        }
+    }
+
     /// The values of the response header fields `RateLimit-Policy` and `RateLimit`, as in the IETF draft "RateLimit header
     /// fields for HTTP".
     #[must_use]
@@ -77,6 +91,19 @@ impl Meter {
         let since = now.saturating_duration_since(self.began);
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
+}
+
+/// What a key with a rate limit may still send. A kind of token that is not limited is `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Requests per second.
+    pub requests_per_second: Option<u32>,
+    /// Requests that would be admitted now.
+    pub requests_left: Option<u64>,
+    /// Orders per second.
+    pub orders_per_second: Option<u32>,
+    /// Orders before the bucket is negative. 0 if it is.
+    pub orders_left: Option<u64>,
 }
 
 /// A token bucket that refills steadily. Its whole state is the time at which it will be full: each missing token delays that

@@ -167,8 +167,10 @@ async fn serve(
     noted.key_id = Some(Arc::clone(authenticated.shared_key_id()));
     noted.meter = authenticated.meter().cloned();
     authenticated.count_request()?;
-    if !authenticated.may(operation.scope) {
-        return Err(RequestFailure::lacks_scope(operation.scope));
+    if let Some(scope) = operation.scope
+        && !authenticated.may(scope)
+    {
+        return Err(RequestFailure::lacks_scope(scope));
     }
     let organisation = dialect.organisation(operation, &head, authenticated.caller())?;
     noted.organisation = organisation.map(|organisation| organisation.code.clone());

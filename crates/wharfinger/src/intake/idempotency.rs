@@ -179,6 +179,12 @@ impl Idempotency {
         }
     }
 
+    /// For how long responses are saved.
+    #[must_use]
+    pub fn kept_for(&self) -> Duration {
+        self.kept_for
+    }
+
     /// Begins a request that changes something. Its response is saved as it is.
     ///
     /// # Errors

@@ -49,6 +49,7 @@ mod rivals;
 mod rooms;
 mod routes;
 mod server_rooms;
+mod senders;
 mod serving;
 mod shares;
 mod sinks;

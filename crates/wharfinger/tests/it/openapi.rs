@@ -278,6 +278,8 @@ GET /v1/events ?after=none -
 GET /v1/organisations - -
 GET /v1/keys - -
 GET /v1/audit ?limit=5 -
+GET /v1/limits - -
+GET /v1/limits ?limit=1 -
 POST /v1/organisations - {"code":"NEW"}
 POST /v1/organisations - {"code":"not a code"}
 POST /v1/organisations/{code}/products - [{"sku":"S-1","stock":3},{"sku":""}]

@@ -43,7 +43,7 @@ const OPERATIONS: [Operation; 5] = [
         name: "create",
         method: "POST",
         path: "/centra/{organisation}/order",
-        scope: Scope::OrdersWrite,
+        scope: Some(Scope::OrdersWrite),
         action: Action::Submit {
             envelope: Envelope::One,
             wrong_root: WrongRoot::Refuse,
@@ -56,7 +56,7 @@ const OPERATIONS: [Operation; 5] = [
         name: "batch",
         method: "POST",
         path: "/centra/{organisation}/orders",
-        scope: Scope::OrdersWrite,
+        scope: Some(Scope::OrdersWrite),
         action: Action::Submit {
             envelope: Envelope::ObjectOrArray,
             wrong_root: WrongRoot::Refuse,
@@ -69,7 +69,7 @@ const OPERATIONS: [Operation; 5] = [
         name: "complete",
         method: "POST",
         path: "/centra/{organisation}/order/{number}",
-        scope: Scope::OrdersWrite,
+        scope: Some(Scope::OrdersWrite),
         action: Action::Submit {
             envelope: Envelope::One,
             // Clients send a comment as a bare text, or `null` for nothing.
@@ -84,7 +84,7 @@ const OPERATIONS: [Operation; 5] = [
         name: UPDATE,
         method: "PUT",
         path: "/centra/{organisation}/orders",
-        scope: Scope::OrdersWrite,
+        scope: Some(Scope::OrdersWrite),
         action: Action::Submit {
             envelope: Envelope::One,
             wrong_root: WrongRoot::Refuse,
@@ -97,7 +97,7 @@ const OPERATIONS: [Operation; 5] = [
         name: "list",
         method: "GET",
         path: "/centra/{organisation}/orders",
-        scope: Scope::OrdersRead,
+        scope: Some(Scope::OrdersRead),
         action: Action::List,
         summary: "List orders",
         parameters: query::PARAMETERS,
@@ -144,7 +144,7 @@ impl Dialect for Centra {
             .organisation(code)
             .ok_or(RequestFailure::OrganisationUnknown)?;
         // Existing orders can still be read after customer orders were disabled.
-        let takes_in = operation.scope == Scope::OrdersWrite;
+        let takes_in = operation.scope == Some(Scope::OrdersWrite);
         if takes_in && !organisation.customer_orders_enabled {
             return Err(RequestFailure::OrganisationDisabled);
         }

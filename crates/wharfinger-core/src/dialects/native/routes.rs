@@ -10,7 +10,7 @@ pub(super) static OPERATIONS: &[Operation] = &[Operation {
     name: "submit",
     method: "POST",
     path: "/v1/batches",
-    scope: Scope::OrdersWrite,
+    scope: Some(Scope::OrdersWrite),
     action: Action::Submit {
         envelope: Envelope::OneOrMany,
         wrong_root: WrongRoot::Refuse,

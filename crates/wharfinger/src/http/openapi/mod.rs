@@ -90,7 +90,7 @@ fn describe(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
     let mut described = json!({
         "operationId": format!("{}_{}", dialect.id(), operation.name),
         "summary": operation.summary,
-        "description": format!("Required scope: `{}`.", operation.scope.name()),
+        "description": scope(operation),
         "tags": [dialect.id()],
         "security": security(dialect),
         "parameters": parameters(dialect, operation),
@@ -103,6 +103,14 @@ fn describe(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
         });
     }
     described
+}
+
+/// What the operation's key needs.
+fn scope(operation: &Operation) -> String {
+    match operation.scope {
+        Some(scope) => format!("Required scope: `{}`.", scope.name()),
+        None => "Any valid key may call this.".to_owned(),
+    }
 }
 
 fn contents(contents: &[Content]) -> Value {

@@ -26,7 +26,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
     name: "list_audit",
     method: "GET",
     path: "/v1/audit",
-    scope: Scope::Admin,
+    scope: Some(Scope::Admin),
     kind: Kind::Plain,
     summary: "List administrative changes, newest first",
     parameters: PAGE,

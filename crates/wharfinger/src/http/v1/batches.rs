@@ -38,7 +38,7 @@ pub(super) static ROUTES: &[Route] = &[
         name: "list_batches",
         method: "GET",
         path: "/v1/batches",
-        scope: Scope::OrdersRead,
+        scope: Some(Scope::OrdersRead),
         kind: Kind::Plain,
         summary: "List receipts, newest first",
         parameters: &[
@@ -70,7 +70,7 @@ pub(super) static ROUTES: &[Route] = &[
         name: "show_batch",
         method: "GET",
         path: "/v1/batches/{id}",
-        scope: Scope::OrdersRead,
+        scope: Some(Scope::OrdersRead),
         kind: Kind::Plain,
         summary: "Show a receipt",
         parameters: &[],
@@ -81,7 +81,7 @@ pub(super) static ROUTES: &[Route] = &[
         name: "list_results",
         method: "GET",
         path: "/v1/batches/{id}/results",
-        scope: Scope::OrdersRead,
+        scope: Some(Scope::OrdersRead),
         kind: Kind::Plain,
         summary: "List the outcome of each order of a batch",
         parameters: &[

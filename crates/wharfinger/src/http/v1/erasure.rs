@@ -28,7 +28,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
     name: "erase_customer",
     method: "POST",
     path: "/v1/customers/erase",
-    scope: Scope::Admin,
+    scope: Some(Scope::Admin),
     kind: Kind::Plain,
     summary: "Erase a person from an organisation's orders, receipts and saved responses",
     parameters: &[],

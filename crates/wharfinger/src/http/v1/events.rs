@@ -35,7 +35,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
     name: "list_events",
     method: "GET",
     path: "/v1/events",
-    scope: Scope::OrdersRead,
+    scope: Some(Scope::OrdersRead),
     kind: Kind::Waits,
     summary: "Read the event feed, or wait for new events",
     parameters: &[

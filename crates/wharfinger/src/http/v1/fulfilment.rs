@@ -29,7 +29,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
     name: "fulfil_order",
     method: "PUT",
     path: "/v1/orders/{id}/fulfilment",
-    scope: Scope::OrdersWrite,
+    scope: Some(Scope::OrdersWrite),
     kind: Kind::Plain,
     summary: "Report the fulfilment of an order",
     parameters: &[],

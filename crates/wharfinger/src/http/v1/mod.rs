@@ -1,4 +1,4 @@
-//! Resources of the native API: receipts, imports, orders, events and administration. Each file lists its routes.
+//! Resources of the native API: receipts, imports, orders, events, administration and limits. Each file lists its routes.
 
 mod answer;
 mod audit;
@@ -12,6 +12,7 @@ mod fulfilment;
 mod imports;
 mod input;
 mod keys;
+mod limits;
 mod orders;
 mod organisations;
 mod parameters;
@@ -43,6 +44,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         organisations::ROUTES,
         catalogue::ROUTES,
         keys::ROUTES,
+        limits::ROUTES,
         erasure::ROUTES,
         audit::ROUTES,
     ];

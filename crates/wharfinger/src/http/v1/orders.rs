@@ -38,7 +38,7 @@ pub(super) static ROUTES: &[Route] = &[
         name: "list_orders",
         method: "GET",
         path: "/v1/orders",
-        scope: Scope::OrdersRead,
+        scope: Some(Scope::OrdersRead),
         kind: Kind::Plain,
         summary: "List orders, in every dialect",
         parameters: &[
@@ -90,7 +90,7 @@ pub(super) static ROUTES: &[Route] = &[
         name: "show_order",
         method: "GET",
         path: "/v1/orders/{id}",
-        scope: Scope::OrdersRead,
+        scope: Some(Scope::OrdersRead),
         kind: Kind::Plain,
         summary: "Show an order, in the form of any dialect",
         parameters: &[query(
@@ -111,7 +111,7 @@ pub(super) static ROUTES: &[Route] = &[
         name: "show_history",
         method: "GET",
         path: "/v1/orders/{id}/history",
-        scope: Scope::OrdersRead,
+        scope: Some(Scope::OrdersRead),
         kind: Kind::Plain,
         summary: "List the history of an order, newest first: its revisions, verbatim, and its state changes",
         parameters: PAGE,

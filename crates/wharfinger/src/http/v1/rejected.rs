@@ -35,7 +35,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
     name: "list_rejected",
     method: "GET",
     path: "/v1/batches/{id}/rejected",
-    scope: Scope::OrdersRead,
+    scope: Some(Scope::OrdersRead),
     kind: Kind::Plain,
     summary: "List the rejected orders of a batch, with their errors or ready to be sent again",
     parameters: &[

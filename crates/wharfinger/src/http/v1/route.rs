@@ -23,8 +23,8 @@ pub(in crate::http) struct Route {
     pub(super) method: &'static str,
     /// The path, with `{name}` for a parameter.
     pub(super) path: &'static str,
-    /// The scope that the API key needs.
-    pub(super) scope: Scope,
+    /// The scope that the API key needs. `None` if every valid key may call it.
+    pub(super) scope: Option<Scope>,
     /// What the request may take time for.
     pub(super) kind: Kind,
     /// A summary in a few words.

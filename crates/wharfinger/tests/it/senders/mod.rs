@@ -1,0 +1,3 @@
+//! What the server adds for those who send, and the commands of the client.
+
+mod limits;
