@@ -4,6 +4,7 @@ use super::operation::Operation;
 use super::reply::Results;
 use super::stored::OrderQuery;
 use crate::decide::admit::Policy;
+use crate::order::ids::BatchId;
 use crate::order::organisation::{Caller, Organisation};
 
 /// The parts of a request that precede its body.
@@ -92,6 +93,8 @@ pub struct SubmitOptions {
     pub policy: Policy,
     /// Which orders the response lists.
     pub results: Results,
+    /// The batch whose rejected orders are sent again.
+    pub mends: Option<BatchId>,
 }
 
 /// What a request without orders asks for.

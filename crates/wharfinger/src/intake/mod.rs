@@ -59,12 +59,14 @@ pub async fn submit(
         judge_and_prepare(app, call, &options, batch, body, lease).await?;
     let batch_reply = BatchReply::new(call, &options, batch, judged.root_fits);
     if call.dry_run {
+        check_mended(app, call, &options).await?;
         let tried = app.store.try_batch(submission).await;
         let decided = tried.map_err(|error| call.failure(error))?;
         return Ok(finish(app, size, || batch_reply.taken(&judged.slots, decided)).await);
     }
     match app.idempotency.begin(call, body).await? {
         Begin::Unkept => {
+            check_mended(app, call, &options).await?;
             let admitted = admit(app, submission).await;
             let admitted = admitted.map_err(|error| call.failure(error))?;
             let reply = || batch_reply.taken(&judged.slots, admitted.outcomes);
@@ -72,6 +74,7 @@ pub async fn submit(
         }
         Begin::Done(kept) => Ok(Taken::again(kept)),
         Begin::New(guard) => {
+            check_mended(app, call, &options).await?;
             submission.save_reply = Some(if submission.has_good() {
                 let keep = || KeptSlots::new(body.bytes.clone(), &judged.slots);
                 let kept = finish(app, size, keep).await;
@@ -91,6 +94,24 @@ pub async fn submit(
             }
         }
     }
+}
+
+/// Refuses a request that mends a batch which does not exist, or of which the caller sees nothing. Both get the same response.
+async fn check_mended(
+    app: &App,
+    call: &Call<'_>,
+    options: &BatchOptions,
+) -> Result<(), RequestFailure> {
+    let Some(mended) = options.mends else {
+        return Ok(());
+    };
+    let found = app.store.receipt(mended, &call.visible()).await;
+    let found = found.map_err(|error| call.failure(error))?;
+    found.map(drop).ok_or_else(|| {
+        RequestFailure::BadParameter(
+            "Parameter mends must be the id of a batch that this key can see; nothing was stored".into(),
+        )
+    })
 }
 
 /// Admits a batch and counts its orders by outcome in the metrics.
@@ -244,6 +265,7 @@ pub fn heading<'c>(
         organisation: call.organisation.map(|organisation| organisation.id),
         email_key: app.store.email_key(),
         policy: options.policy,
+        mends: options.mends,
     }
 }
 

@@ -7,11 +7,12 @@ use wharfinger_core::convert;
 use wharfinger_core::decide::admit::Policy;
 use wharfinger_core::dialect::{Context, Dialect, Head, Operation, Results};
 use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::ids::BatchId;
 use wharfinger_core::order::organisation::Organisation;
 
 use crate::access::Authenticated;
 use crate::runtime::budget::{Budget, Holder, Lease};
-use crate::store::{DISK_RETRY_AFTER, RETRY_AFTER, StoreError};
+use crate::store::{DISK_RETRY_AFTER, RETRY_AFTER, StoreError, Visible};
 
 /// An authenticated request.
 pub struct Call<'c> {
@@ -56,6 +57,15 @@ impl<'c> Call<'c> {
             *only = Some(Holder::Organisation(organisation.id));
         }
         budget.lease(holders)
+    }
+
+    /// What the caller may see of batches.
+    #[must_use]
+    pub fn visible(&self) -> Visible {
+        Visible::To {
+            organisations: self.authenticated.caller().reach.clone(),
+            key_id: self.authenticated.key_id().to_owned(),
+        }
     }
 
     /// The organisation of the request.
@@ -141,6 +151,8 @@ pub struct BatchOptions {
     pub policy: Policy,
     /// Which orders the response lists.
     pub results: Results,
+    /// The batch whose rejected orders are sent again.
+    pub mends: Option<BatchId>,
 }
 
 impl BatchOptions {
@@ -151,6 +163,7 @@ impl BatchOptions {
             dialect,
             policy: Policy::default(),
             results: Results::default(),
+            mends: None,
         }
     }
 
@@ -162,6 +175,7 @@ impl BatchOptions {
             dialect: convert::dialect_named(written_in, call.dialect)?,
             policy: options.policy,
             results: options.results,
+            mends: options.mends,
         })
     }
 }

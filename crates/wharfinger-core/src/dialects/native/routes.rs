@@ -1,6 +1,6 @@
 //! The route that submits orders. Requests are checked against its parameters, and the documentation lists them.
 
-use crate::dialect::ParameterKind::{Boolean, Dialect, OneOf, Organisation};
+use crate::dialect::ParameterKind::{Boolean, Dialect, OneOf, Organisation, Uuid};
 use crate::dialect::{Action, EmptyBody, Operation, Parameter, WrongRoot};
 use crate::json::Envelope;
 use crate::order::organisation::Scope;
@@ -37,6 +37,11 @@ pub(super) static OPERATIONS: &[Operation] = &[Operation {
             "dialect",
             Dialect,
             "The dialect of the orders. Default: `native`",
+        ),
+        Parameter::query(
+            "mends",
+            Uuid,
+            "The batch whose rejected orders are sent again. The receipt names it",
         ),
         Parameter::query("dry_run", Boolean, "Judge all orders and store nothing"),
     ],

@@ -29,7 +29,7 @@ use crate::intake::request_context::Call;
 use crate::runtime::turns::Caller;
 use crate::store::{
     OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, Recorded, RecordedOutcome,
-    RecordedProblem, Store, StoreError, Visible,
+    RecordedProblem, Store, StoreError,
 };
 
 /// Routes of receipts.
@@ -120,6 +120,10 @@ struct Receipt {
     #[schemars(extend("format" = "date-time"))]
     received_at: String,
     duration_ms: u64,
+    /// The batch whose rejected orders were sent again. Its receipt may have been purged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uuid"))]
+    mends: Option<String>,
     #[schemars(extend("enum" = BatchStatus::ALL.map(BatchStatus::name)))]
     status: &'static str,
     received: u64,
@@ -221,7 +225,7 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let import = query.read("import", "a UUID", |text| uuid::Uuid::try_parse(text).ok())?;
     let after = listing.after.map(|after| cursor::read("batches", after));
     let request = ReadReceipts {
-        visible: visible(call),
+        visible: call.visible(),
         organisation,
         received_from_ms: listing.time("received_after")?,
         // The parameter is exclusive, the store's bound inclusive.
@@ -272,7 +276,7 @@ async fn results(
     let batch = find(app, call).await?.id;
     let request = ReadResults {
         batch,
-        visible: visible(call),
+        visible: call.visible(),
         only,
         after: after.transpose()?,
         limit: listing.limit,
@@ -339,18 +343,11 @@ fn line(value: &impl Serialize) -> Bytes {
     line.into()
 }
 
-pub(super) fn visible(call: &Call<'_>) -> Visible {
-    Visible::To {
-        organisations: call.authenticated.caller().reach.clone(),
-        key_id: call.authenticated.key_id().to_owned(),
-    }
-}
-
 /// The receipt in the path, limited to what the caller may see.
 pub(super) async fn find(app: &App, call: &Call<'_>) -> Result<ReceiptHead, RequestFailure> {
     let id = input::id(call, "Batch")?;
     let batch = BatchId::from_bytes(id.into_bytes());
-    let found = app.store.receipt(batch, &visible(call)).await;
+    let found = app.store.receipt(batch, &call.visible()).await;
     let found = found.map_err(|error| call.failure(error))?;
     found.ok_or_else(|| input::not_found("Batch", &id))
 }
@@ -378,6 +375,7 @@ fn view(head: &ReceiptHead, codes: &Codes) -> Receipt {
         key_id: head.key_id.clone(),
         received_at: time(head.received_at_ms),
         duration_ms: head.duration_ms,
+        mends: head.mends.map(|mended| mended.to_string()),
         status: counts.status().name(),
         received: counts.received(),
         accepted: counts.accepted,

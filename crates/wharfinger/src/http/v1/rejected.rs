@@ -20,7 +20,7 @@ use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::Scope;
 
 use super::answer::{Page, ok};
-use super::batches::{Problem, all, find, problems, streamed, visible};
+use super::batches::{Problem, all, find, problems, streamed};
 use super::cursor;
 use super::input::{self, Listing};
 use super::parameters::{AFTER, LIMIT, query};
@@ -122,7 +122,7 @@ async fn list(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailur
     let head = find(app, call).await?;
     let request = ReadResults {
         batch: head.id,
-        visible: visible(call),
+        visible: call.visible(),
         only: Some(OutcomeKind::Rejected),
         after: after.transpose()?,
         limit: listing.limit,

@@ -247,6 +247,7 @@ impl Admission<'_> {
             received_at_ms: submission.received_at_ms,
             duration_ms: now_ms.saturating_sub(submission.received_at_ms).max(0),
             import: submission.import.as_ref().map(|step| step.id),
+            mends: submission.mends,
             extents: extents::to_json(&self.extents),
         });
         Ok(())

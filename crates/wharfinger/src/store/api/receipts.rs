@@ -77,6 +77,8 @@ pub struct ReceiptHead {
     pub operation: String,
     /// The import that the batch is a chunk of.
     pub import: Option<Uuid>,
+    /// The batch whose rejected orders were sent again.
+    pub mends: Option<BatchId>,
     /// The first [`RECEIPT_ORGANISATIONS_MAX`] of the organisations that the batch had orders of, or was sent for.
     pub organisations: Vec<OrganisationId>,
     /// How many there are.

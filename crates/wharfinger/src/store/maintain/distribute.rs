@@ -24,7 +24,7 @@ enum Place {
 
 /// Each table. `schema_versions` and `copying` stay on the coordinator, and so do those of destinations: they are small, and change
 /// with every report.
-const TABLES: [(&str, Place); 25] = [
+const TABLES: [(&str, Place); 26] = [
     ("counters", Place::Organisation),
     ("blocks", Place::Organisation),
     ("order_leaves", Place::Organisation),
@@ -42,6 +42,7 @@ const TABLES: [(&str, Place); 25] = [
     ("customer_numbers", Place::Organisation),
     ("admissions", Place::Organisation),
     ("batches", Place::Key("key_id")),
+    ("mended_batches", Place::Key("key_id")),
     ("imports", Place::Key("key_id")),
     ("answers", Place::Key("key_id")),
     // A key, or the command line.

@@ -238,6 +238,7 @@ fn drop_batches(
             for table in [
                 "delete from batches where id = ?1",
                 "delete from rejections where batch = ?1",
+                "delete from mended_batches where batch = ?1",
             ] {
                 connection.prepare_cached(table)?.execute([id])?;
             }

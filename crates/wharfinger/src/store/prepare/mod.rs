@@ -48,6 +48,8 @@ pub struct Submission {
     pub(crate) save_reply: Option<SaveReply<[Outcome]>>,
     /// The import step of the batch, if it belongs to an import.
     pub(crate) import: Option<crate::store::api::ImportStep>,
+    /// The batch whose rejected orders are sent again.
+    pub(crate) mends: Option<BatchId>,
     /// What orders request from their organisations' catalogues.
     demands: Vec<Arc<Demand>>,
     /// Order keys and senders' names, concatenated.
@@ -230,6 +232,8 @@ pub struct Heading<'h> {
     pub organisation: Option<OrganisationId>,
     /// Whether valid orders are stored when others are rejected.
     pub policy: Policy,
+    /// The batch whose rejected orders are sent again.
+    pub mends: Option<BatchId>,
     /// The key that e-mail addresses are hashed with.
     pub email_key: EmailKey,
 }
@@ -311,6 +315,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         demands,
         arena: arena.text,
         import: None,
+        mends: heading.mends,
     }
 }
 

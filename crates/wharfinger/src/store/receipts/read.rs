@@ -23,9 +23,10 @@ const CLOCK_STEP_MS: i64 = 3_600_000;
 /// The latest time that an id can have: 48 bits of milliseconds.
 const ID_TIME_MAX: i64 = (1 << 48) - 1;
 
-/// The columns of a receipt, as [`read`] reads them.
-const COLUMNS: &str = "id, key_id, (select name from dialects where dialects.id = dialect and sound(dialects.intact)), operation, received_at_ms, \
-                       duration_ms, import, shares";
+/// Selects receipts, with the columns that [`read`] reads.
+const SELECT: &str = "select id, batches.key_id, (select name from dialects where dialects.id = dialect and sound(dialects.intact)), operation, received_at_ms, \
+                       duration_ms, import, shares, mended from batches left join mended_batches \
+                       on mended_batches.batch = batches.id and mended_batches.key_id = batches.key_id and sound(mended_batches.intact)";
 
 impl Store {
     /// The receipts of batches, newest first.
@@ -60,7 +61,7 @@ fn walk(
     walked_max: usize,
 ) -> Result<ReceiptPage, Fault> {
     let select = format!(
-        "select {COLUMNS} from batches where id >= ?1 and id < ?2 and sound(batches.intact) order by id desc"
+        "{SELECT} where id >= ?1 and id < ?2 and sound(batches.intact) order by id desc"
     );
     let mut select = connection.prepare_cached(&select)?;
     let mut rows = select.query_lazily(id_bounds(request))?;
@@ -141,7 +142,7 @@ pub(crate) fn find(
     connection: &Connection,
     batch: BatchId,
 ) -> Result<Option<(ReceiptHead, Vec<BatchExtent>)>, Fault> {
-    let select = format!("select {COLUMNS} from batches where id = ?1 and sound(batches.intact)");
+    let select = format!("{SELECT} where id = ?1 and sound(batches.intact)");
     let mut select = connection.prepare_cached(&select)?;
     let mut rows = select.query([batch.to_bytes()])?;
     rows.next()?.map(|row| read(&row)).transpose()
@@ -156,6 +157,7 @@ fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<BatchExtent>), Fault> {
         received_at_ms: row.get(4)?,
         duration_ms: row.get::<i64>(5)?.cast_unsigned(),
         import: row.get::<Option<[u8; 16]>>(6)?.map(Uuid::from_bytes),
+        mends: row.get::<Option<[u8; 16]>>(8)?.map(BatchId::from_bytes),
         organisations: Vec::new(),
         organisations_total: 0,
         counts: Counts::default(),

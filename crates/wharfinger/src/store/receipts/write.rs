@@ -23,6 +23,8 @@ pub(crate) struct NewReceipt {
     pub duration_ms: i64,
     /// The import that it is a chunk of.
     pub import: Option<Uuid>,
+    /// The batch whose rejected orders it sends again.
+    pub mends: Option<BatchId>,
     /// Its extent in each organisation, as [`crate::store::receipts::extents::from_json`] reads it.
     pub extents: String,
 }
@@ -39,6 +41,12 @@ static INSERT: Insert<8> = Insert::new(
         ("import", "bytea"),
         ("shares", "text"),
     ],
+    "",
+);
+
+static INSERT_MENDED: Insert<3> = Insert::new(
+    "mended_batches",
+    [("batch", "bytea"), ("key_id", "text"), ("mended", "bytea")],
     "",
 );
 
@@ -60,5 +68,26 @@ pub(crate) fn write(connection: &Connection, receipts: &[NewReceipt]) -> Result<
             receipt.extents.to_value(),
         ]
     });
-    Ok(connection.insert_all(&INSERT, rows)?)
+    connection.insert_all(&INSERT, rows)?;
+    if receipts.iter().any(|receipt| receipt.mends.is_some()) {
+        write_mended(connection, receipts)?;
+    }
+    Ok(())
+}
+
+/// Writes which batches the receipts mend.
+fn write_mended(connection: &Connection, receipts: &[NewReceipt]) -> Result<(), Fault> {
+    let mended = receipts.iter().filter_map(|receipt| {
+        let mended = receipt.mends?;
+        Some((receipt, receipt.batch.to_bytes(), mended.to_bytes()))
+    });
+    let mended = Vec::from_iter(mended);
+    let rows = mended.iter().map(|(receipt, batch, mended)| {
+        [
+            batch.to_value(),
+            receipt.key_id.to_value(),
+            mended.to_value(),
+        ]
+    });
+    Ok(connection.insert_all(&INSERT_MENDED, rows)?)
 }

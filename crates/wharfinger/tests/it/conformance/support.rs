@@ -187,6 +187,7 @@ pub(super) fn prepared(
         received_at_ms: time_of(batch),
         organisation: None,
         policy: Policy::Partial,
+        mends: None,
         email_key: store.email_key(),
     };
     change(&mut heading);

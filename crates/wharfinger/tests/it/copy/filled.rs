@@ -35,6 +35,9 @@ pub(crate) fn fill(data: &Path) -> Filled {
         "TRK001",
         &[order("A"), json!({"key": "faulty"}), order("B")],
     );
+    let mend = format!("/v1/batches?organisation=TRK001&mends={}", batch_id(&first));
+    let mend = request("POST", &mend, "full").body(order("mended").to_string());
+    assert_eq!(server.send(&mend).status, 200);
     let cursor = get(&server, "/v1/events?limit=3")["next"].clone();
     let cursor = cursor.as_str().unwrap().to_owned();
     import(&server);

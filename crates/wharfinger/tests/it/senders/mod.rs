@@ -1,3 +1,4 @@
 //! What the server adds for those who send, and the commands of the client.
 
 mod limits;
+mod mends;

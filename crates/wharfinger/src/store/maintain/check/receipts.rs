@@ -41,6 +41,12 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     check.expect(lost == 0, || {
         format!("{lost} lists of rejected orders belong to no batch")
     });
+    let select = "select count(*) from mended_batches where not exists \
+                  (select 1 from batches where batches.key_id = mended_batches.key_id and batches.id = batch)";
+    let lost: i64 = check.connection.query_row(select, (), |row| row.get(0))?;
+    check.expect(lost == 0, || {
+        format!("{lost} rows of table mended_batches belong to no batch")
+    });
     Ok(())
 }
 
