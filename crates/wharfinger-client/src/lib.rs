@@ -6,6 +6,8 @@
 //! profile.rs    `wharfinger profile`
 //! connect/      the connection of a command: --url, --key-file, --profile
 //! http/         requests and responses, refusals as sentences
+//! report/       faults of orders as people, programs and spreadsheets read them
+//! formulas.rs   cells that a spreadsheet would run as formulas
 //! terminal.rs   standard output whose reader may be gone, safe text, JSON lines, exit statuses
 //! ```
 
@@ -17,8 +19,10 @@ use clap::Subcommand;
 use crate::terminal::Exit;
 
 pub mod connect;
+pub mod formulas;
 pub mod http;
 mod profile;
+pub mod report;
 pub mod terminal;
 
 /// The commands of this crate.

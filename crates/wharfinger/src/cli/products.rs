@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args, Subcommand};
+use wharfinger_client::formulas::guarded;
 use wharfinger_core::decide::catalogue::Product;
 use wharfinger_core::decide::catalogue::import::{LIST_SEPARATOR, LoadLine, ProductLine};
 
-use super::load::{Format, LoadFiles, Loadable, guarded};
+use super::load::{Format, LoadFiles, Loadable};
 use super::{KeptIn, directory, find_organisation, shown, write_json};
 use crate::catalogue::ProductView;
 use crate::store::{Load, Loaded, ReadProducts, Store, StoreError};

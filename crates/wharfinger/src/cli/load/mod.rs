@@ -1,6 +1,5 @@
 //! Loads files into a catalogue. Shared by `products load` and `customers load`.
 
-mod cells;
 mod files;
 mod table;
 
@@ -15,7 +14,6 @@ use wharfinger_core::decide::admit::Policy;
 use wharfinger_core::decide::catalogue::import::{LineProblem, LoadLine};
 use wharfinger_core::order::ids::OrganisationId;
 
-pub(super) use self::cells::guarded;
 use self::files::{File, Read};
 use super::{KeptIn, directory, find_organisation, write_json};
 use crate::store::{COMMAND_LINE, LineOutcome, Load, LoadCounts, Loaded, Store, StoreError};

@@ -4,11 +4,11 @@ use std::io::{self, BufRead};
 
 use anyhow::{Context, Result, bail};
 use csv::{ByteRecord, ReaderBuilder};
+use wharfinger_client::formulas::unguarded;
 use wharfinger_core::decide::catalogue::import::{self, LineProblem, LoadLine, unknown_name};
 use wharfinger_core::limits::Limits;
 use wharfinger_core::order::problem::Path;
 
-use super::cells::unguarded;
 use super::files::{Read, Stream};
 
 /// A table being read.

@@ -11,7 +11,8 @@ const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
 const GUARD: char = '\'';
 
 /// Encodes text for a table cell.
-pub(in super::super) fn guarded(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn guarded(text: &str) -> Cow<'_, str> {
     if is_formula(text) {
         format!("{GUARD}{text}").into()
     } else {
@@ -20,7 +21,8 @@ pub(in super::super) fn guarded(text: &str) -> Cow<'_, str> {
 }
 
 /// Decodes the text of a table cell.
-pub(super) fn unguarded(cell: &str) -> &str {
+#[must_use]
+pub fn unguarded(cell: &str) -> &str {
     let text = cell.strip_prefix(GUARD);
     text.filter(|text| is_formula(text)).unwrap_or(cell)
 }
