@@ -6,6 +6,7 @@
 //! profile.rs    `wharfinger profile`
 //! connect/      the connection of a command: --url, --key-file, --profile
 //! http/         requests and responses, refusals as sentences
+//! source/       files of orders: JSON, NDJSON, CSV; gzip, zstd and standard input; flat memory
 //! report/       faults of orders as people, programs and spreadsheets read them
 //! formulas.rs   cells that a spreadsheet would run as formulas
 //! terminal.rs   standard output whose reader may be gone, safe text, JSON lines, exit statuses
@@ -23,6 +24,7 @@ pub mod formulas;
 pub mod http;
 mod profile;
 pub mod report;
+pub mod source;
 pub mod terminal;
 
 /// The commands of this crate.
