@@ -65,6 +65,8 @@ pub enum ParameterKind {
     Boolean,
     /// One of these texts.
     OneOf(&'static [&'static str]),
+    /// Some of these texts, separated by commas, at least one.
+    SomeOf(&'static [&'static str]),
     /// The id of a dialect.
     Dialect,
     /// The id of a dialect, or `submitted`.
@@ -73,6 +75,8 @@ pub enum ParameterKind {
     DayOrTime,
     /// A time in RFC 3339 format.
     Time,
+    /// A time in RFC 3339 format, or a span before now such as `10m`.
+    TimeOrSpan,
     /// A UUID.
     Uuid,
     /// A duration in seconds such as `30s`, up to the given maximum.

@@ -28,7 +28,7 @@ pub mod settings;
 pub mod signature;
 mod sink_runner;
 pub mod sinks;
-mod told;
+pub(crate) mod told;
 pub mod view;
 mod webhook;
 mod window;

@@ -20,7 +20,7 @@ struct Told<'d> {
 ///
 /// # Errors
 /// The event cannot be written as JSON. None is expected.
-pub(super) fn object(delivery: &Delivery, code: &str) -> serde_json::Result<Bytes> {
+pub(crate) fn object(delivery: &Delivery, code: &str) -> serde_json::Result<Bytes> {
     let told = Told {
         event: EventView::new(code, delivery.organisation, &delivery.event),
         position: delivery.event.position,

@@ -10,7 +10,9 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use wharfinger_core::order::ids::OrganisationId;
 
-use crate::store::{EventKind, FeedCursor, FeedPage, Growth, ReadFeed, Store, StoreError};
+use crate::store::{
+    DeliveryPage, FeedCursor, FeedFilter, FeedPage, Growth, ReadFeed, Store, StoreError,
+};
 
 /// Pages of events that are read concurrently: half of the store's concurrent reads.
 const READS_MAX: usize = 2;
@@ -68,8 +70,7 @@ impl Feed {
 pub struct Reader {
     /// How far it has read. `None` before the first read, from the beginning.
     cursor: Option<FeedCursor>,
-    /// Only events of this kind; all if `None`.
-    kind: Option<EventKind>,
+    filter: FeedFilter,
     limit: usize,
     news: News,
     stopped: watch::Receiver<bool>,
@@ -94,12 +95,12 @@ impl Reader {
         feed: &Feed,
         store: &Store,
         cursor: Option<FeedCursor>,
-        kind: Option<EventKind>,
+        filter: FeedFilter,
         limit: usize,
     ) -> Self {
         Self {
             cursor,
-            kind,
+            filter,
             limit,
             news: News::new(store),
             stopped: feed.stopped.subscribe(),
@@ -123,18 +124,45 @@ impl Reader {
         store: &Store,
         organisations: &[OrganisationId],
     ) -> Result<FeedPage, StoreError> {
-        let request = ReadFeed {
-            after: self.cursor.clone(),
-            organisations: organisations.to_vec(),
-            kind: self.kind,
-            limit: self.limit,
-        };
+        let request = self.request(organisations);
         // The semaphore is never closed.
         let _turn = feed.turns.acquire().await;
         let page = store.feed(request).await?;
-        self.last_read = Instant::now();
-        self.cursor = Some(page.next.clone());
+        self.has_read_to(&page.next);
         Ok(page)
+    }
+
+    /// Like [`Self::read`], as a destination with this form of orders would get the events.
+    ///
+    /// # Errors
+    /// The store cannot be read, or not from this cursor.
+    pub async fn read_as_delivered(
+        &mut self,
+        feed: &Feed,
+        store: &Store,
+        organisations: &[OrganisationId],
+        form: Option<&str>,
+    ) -> Result<DeliveryPage, StoreError> {
+        let (request, form) = (self.request(organisations), form.map(str::to_owned));
+        // The semaphore is never closed.
+        let _turn = feed.turns.acquire().await;
+        let page = store.feed_as_delivered(request, form).await?;
+        self.has_read_to(&page.next);
+        Ok(page)
+    }
+
+    fn request(&self, organisations: &[OrganisationId]) -> ReadFeed {
+        ReadFeed {
+            after: self.cursor.clone(),
+            organisations: organisations.to_vec(),
+            filter: self.filter.clone(),
+            limit: self.limit,
+        }
+    }
+
+    fn has_read_to(&mut self, next: &FeedCursor) {
+        self.last_read = Instant::now();
+        self.cursor = Some(next.clone());
     }
 
     /// Waits until one of the organisations has events that were not read.

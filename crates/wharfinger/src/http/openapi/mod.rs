@@ -238,6 +238,11 @@ fn parameter(parameter: &Parameter) -> Value {
         }
         ParameterKind::Boolean => json!({"type": "boolean"}),
         ParameterKind::OneOf(choices) => json!({"type": "string", "enum": choices}),
+        ParameterKind::SomeOf(choices) => {
+            let one = choices.join("|").replace('.', r"\.");
+            let several = format!("^({one})(,({one}))*$");
+            json!({"type": "string", "anyOf": [{"enum": choices}, {"pattern": several}]})
+        }
         ParameterKind::Dialect => json!({"type": "string", "enum": dialect_ids()}),
         ParameterKind::Form => {
             let mut forms = dialect_ids();
@@ -248,6 +253,9 @@ fn parameter(parameter: &Parameter) -> Value {
             json!({"type": "string", "anyOf": [{"format": "date"}, {"pattern": SPACED_TIME}]})
         }
         ParameterKind::Time => json!({"type": "string", "format": "date-time"}),
+        ParameterKind::TimeOrSpan => {
+            json!({"type": "string", "anyOf": [{"format": "date-time"}, {"pattern": "^[1-9][0-9]{0,4}[mhd]$"}]})
+        }
         ParameterKind::Uuid => json!({"type": "string", "format": "uuid"}),
         ParameterKind::Seconds(_) => json!({"type": "string", "pattern": "^[0-9]{1,2}s$"}),
     };

@@ -138,7 +138,7 @@ async fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
 }
 
 /// The valid values of the parameter `as`.
-fn forms() -> String {
+pub(super) fn forms() -> String {
     format!("{} or submitted", dialects::ids())
 }
 

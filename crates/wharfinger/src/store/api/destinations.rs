@@ -7,7 +7,7 @@ use uuid::Uuid;
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::OrgAccess;
 
-use super::{Event, EventKind, FeedCursor};
+use super::{Event, EventKind, FeedCursor, FeedFilter};
 
 /// The form of orders with everything that is known of them, as `GET /v1/orders/{id}` shows them. Only for sinks.
 pub const STORED_FORM: &str = "stored";
@@ -79,22 +79,49 @@ impl Destination {
         changed
     }
 
-    /// Whether the destination is to get an event, by its place, its kind and its time. `stamp` is that of its transaction.
+    /// Which events it gets, and how.
+    #[must_use]
+    pub fn selection(&self) -> Selection {
+        Selection {
+            filter: FeedFilter {
+                kinds: self.kinds.clone(),
+                since_ms: self.begins_ms,
+            },
+            begins: self.begins.clone(),
+            form: self.form.clone(),
+        }
+    }
+}
+
+/// Which events of its organisations a destination gets, and in which form their orders are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Of which kinds, and since when.
+    pub filter: FeedFilter,
+    /// Events up to this cursor are left out. `None`: none are.
+    pub begins: Option<FeedCursor>,
+    /// The form of the order in each event: a dialect's id, or `submitted`. `None` for no order.
+    pub form: Option<String>,
+}
+
+impl Selection {
+    /// Whether an event is to be got, by its place, its kind and its time. `stamp` is that of its transaction.
     #[must_use]
     pub fn wants(&self, place: FeedPlace, stamp: i64, kind: EventKind, at_ms: i64) -> bool {
-        let is_of_kind = self
-            .kinds
-            .as_ref()
-            .is_none_or(|kinds| kinds.contains(&kind));
-        let has_begun = self.begins_ms.is_none_or(|begins_ms| at_ms >= begins_ms);
-        is_of_kind && has_begun && !self.is_before(place, stamp)
+        self.filter.wants(kind, at_ms) && !self.is_before(place, stamp)
     }
 
-    /// Whether an event is before the cursor from which on events are of the destination.
+    /// Whether an event is before the cursor from which on events are got.
     #[must_use]
     pub fn is_before(&self, place: FeedPlace, stamp: i64) -> bool {
         let begins = self.begins.as_ref();
         begins.is_some_and(|begins| begins.has_passed(place, stamp))
+    }
+
+    /// Whether all events are got, from the beginning on.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.begins.is_none() && self.filter == FeedFilter::default()
     }
 }
 

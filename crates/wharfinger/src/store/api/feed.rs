@@ -77,10 +77,31 @@ pub struct ReadFeed {
     pub after: Option<FeedCursor>,
     /// The organisations to read, in ascending order.
     pub organisations: Vec<OrganisationId>,
-    /// Only events of this kind.
-    pub kind: Option<EventKind>,
+    /// Which of their events.
+    pub filter: FeedFilter,
     /// The most events to return.
     pub limit: usize,
+}
+
+/// Which events a reader of the feed wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FeedFilter {
+    /// Only events of these kinds. `None` for all.
+    pub kinds: Option<Vec<EventKind>>,
+    /// Only events of this time or later, in milliseconds since 1970.
+    pub since_ms: Option<i64>,
+}
+
+impl FeedFilter {
+    /// Whether the reader wants an event of this kind and time.
+    #[must_use]
+    pub fn wants(&self, kind: EventKind, at_ms: i64) -> bool {
+        let is_of_kind = self
+            .kinds
+            .as_ref()
+            .is_none_or(|kinds| kinds.contains(&kind));
+        is_of_kind && self.since_ms.is_none_or(|since_ms| at_ms >= since_ms)
+    }
 }
 
 /// A page of events.

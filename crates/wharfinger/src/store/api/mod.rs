@@ -21,7 +21,7 @@ pub use self::catalogue::{
 pub use self::destinations::{
     Attempt, Delivery, DeliveryLag, DeliveryOrder, DeliveryPage, Destination, DestinationChange,
     DestinationPatch, DestinationState, DestinationStatus, FeedPlace, HeldLease, Lease, Parked,
-    Progress, ReplayFrom, Report, STORED_FORM, SigningSecret,
+    Progress, ReplayFrom, Report, STORED_FORM, Selection, SigningSecret,
 };
 pub use self::directory::{
     AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, OrganisationChange, RATE_MAX,
@@ -30,8 +30,8 @@ pub use self::directory::{
 pub use self::disk::{DISK_RETRY_AFTER, RETRY_AFTER, Room};
 pub use self::error::StoreError;
 pub use self::feed::{
-    Epoch, Event, EventKind, FeedBegins, FeedCursor, FeedEvent, FeedPage, Growth, LAGGING_MAX,
-    ReadFeed,
+    Epoch, Event, EventKind, FeedBegins, FeedCursor, FeedEvent, FeedFilter, FeedPage, Growth,
+    LAGGING_MAX, ReadFeed,
 };
 pub use self::imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
 pub use self::maintenance::{

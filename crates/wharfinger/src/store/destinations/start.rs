@@ -11,10 +11,13 @@ use crate::store::api::{FeedCursor, StoreError};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
-use crate::store::journal::end::{latest_stamp, organisations, read_counters};
+use crate::store::journal::end::{latest_stamp, organisations, read_all_counters};
 use crate::store::journal::read::{Journal, blocks_before};
 use crate::store::journal::{epochs, rows, stamps};
 use crate::store::read::feed::reading::{Feeds, How, Page, Seen, read};
+
+/// Organisations whose counters one statement reads, at most.
+const COUNTERS_READ_MAX: usize = 1_024;
 
 impl Store {
     /// The cursor after all events that there are.
@@ -46,9 +49,13 @@ impl Store {
                 OrgAccess::All => organisations(connection)?,
                 OrgAccess::Only(ids) => ids,
             };
-            for organisation in ids {
-                let found = first_stamp(connection, organisation, from_ms)?;
-                first = found.map_or(first, |found| first.min(found));
+            for ids in ids.chunks(COUNTERS_READ_MAX) {
+                for (organisation, counters) in read_all_counters(connection, ids)? {
+                    if counters.latest_ms >= from_ms {
+                        let found = first_stamp(connection, organisation, from_ms)?;
+                        first = found.map_or(first, |found| first.min(found));
+                    }
+                }
             }
             Ok(FeedCursor::after(epochs::latest(connection)?, first - 1))
         };
@@ -99,15 +106,12 @@ impl<'c> Page<'c> for Nothing {
     }
 }
 
-/// The stamp of the first block of an organisation that is not older than a time.
+/// The stamp of the first block of an organisation that is not older than a time. Its latest block is not older.
 fn first_stamp(
     connection: &Connection,
     organisation: OrganisationId,
     from_ms: i64,
 ) -> Result<Option<i64>, Fault> {
-    if read_counters(connection, organisation)?.latest_ms < from_ms {
-        return Ok(None);
-    }
     let before = blocks_before(connection, organisation, from_ms)?;
     let first = BlockId::new(organisation, before + 1);
     let begins = rows::begins(connection, first)?;

@@ -11,7 +11,7 @@ use wharfinger_core::order::ids::OrganisationId;
 
 use self::reading::{ENTRIES_PER_PAGE_MAX, Feeds, How, Page, Seen, read};
 use crate::store::Store;
-use crate::store::api::{Event, FeedEvent, FeedPage, Growth, ReadFeed, StoreError};
+use crate::store::api::{Event, FeedEvent, FeedFilter, FeedPage, Growth, ReadFeed, StoreError};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::journal::end::stamps_after;
@@ -60,7 +60,7 @@ impl Store {
             let request = ReadFeed {
                 after,
                 organisations: vec![organisation],
-                kind: None,
+                filter: FeedFilter::default(),
                 limit: ENTRIES_PER_PAGE_MAX,
             };
             let page = self.feed(request).await?;
@@ -117,8 +117,8 @@ impl<'c> Page<'c> for Events<'_> {
     }
 
     fn wants(&self, event: &Seen<'_>) -> bool {
-        let kind = event.told.kind;
-        self.request.kind.is_none_or(|wanted| wanted == kind)
+        let filter = &self.request.filter;
+        filter.wants(event.told.kind, event.head.at_ms)
     }
 
     fn take(&mut self, journal: &mut Journal<'c>, event: Seen<'_>) -> Result<(), Fault> {

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use wharfinger::store::{Change, EventKind, ListOrders, Options, ReadFeed, Store, StoreError};
+use wharfinger::store::{
+    Change, EventKind, FeedFilter, ListOrders, Options, ReadFeed, Store, StoreError,
+};
 use wharfinger_core::decide::admit::Move;
 use wharfinger_core::dialect::Number;
 use wharfinger_core::order::organisation::Organisation;
@@ -210,7 +212,10 @@ async fn a_page_looks_at_a_bounded_part_of_the_journal() {
     let cancelled = |after| ReadFeed {
         after,
         organisations: vec![HERE],
-        kind: Some(EventKind::OrderCancelled),
+        filter: FeedFilter {
+            kinds: Some(vec![EventKind::OrderCancelled]),
+            since_ms: None,
+        },
         limit: 100,
     };
     let first = store.feed(cancelled(None)).await.expect("a page");

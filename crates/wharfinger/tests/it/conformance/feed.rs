@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use wharfinger::store::{Event, EventKind, FeedCursor, ReadFeed, Store};
+use wharfinger::store::{Event, EventKind, FeedCursor, FeedFilter, ReadFeed, Store};
 use wharfinger_core::decide::admit::Move;
 use wharfinger_core::order::ids::OrganisationId;
 
@@ -98,7 +98,7 @@ impl Reader {
         let request = ReadFeed {
             after: self.cursor.clone(),
             organisations: self.organisations.clone(),
-            kind: None,
+            filter: FeedFilter::default(),
             limit,
         };
         let page = store.feed(request).await.expect("a page");

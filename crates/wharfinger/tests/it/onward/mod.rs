@@ -1,5 +1,6 @@
 //! Destinations: what their receivers see, whatever fails.
 
+mod as_delivered;
 mod batches;
 mod check;
 mod faults;

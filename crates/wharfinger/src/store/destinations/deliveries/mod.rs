@@ -11,7 +11,9 @@ use wharfinger_core::order::ids::OrganisationId;
 use self::page::Deliveries;
 use super::reached;
 use crate::store::Store;
-use crate::store::api::{Delivery, DeliveryPage, Destination, Epoch, FeedCursor, StoreError};
+use crate::store::api::{
+    Delivery, DeliveryPage, Destination, Epoch, FeedCursor, ReadFeed, Selection, StoreError,
+};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
@@ -51,16 +53,51 @@ impl Store {
         after: Option<FeedCursor>,
         limit: usize,
     ) -> Result<DeliveryPage, StoreError> {
+        let read = PageRequest {
+            after,
+            organisations: reached(&destination.reach),
+            selection: destination.selection(),
+            limit,
+            skips_purged: true,
+        };
+        self.delivery_page(read).await
+    }
+
+    /// Reads the feed of organisations as a destination with this filter and this form of orders would get it, if it had existed from
+    /// the beginning. Events that were purged are not skipped.
+    ///
+    /// # Errors
+    /// The store cannot be read, or not from this cursor.
+    pub async fn feed_as_delivered(
+        &self,
+        request: ReadFeed,
+        form: Option<String>,
+    ) -> Result<DeliveryPage, StoreError> {
+        let selection = Selection {
+            filter: request.filter,
+            begins: None,
+            form,
+        };
+        let read = PageRequest {
+            after: request.after,
+            organisations: Some(request.organisations),
+            selection,
+            limit: request.limit,
+            skips_purged: false,
+        };
+        self.delivery_page(read).await
+    }
+
+    async fn delivery_page(&self, request: PageRequest) -> Result<DeliveryPage, StoreError> {
         let seen = Arc::clone(&self.seen_stamp);
-        let destination = Arc::clone(destination);
         let read = move |connection: &Connection| {
-            let reached = reached(&destination.reach);
+            let organisations = request.organisations.as_deref();
             let how = How {
-                after: after.as_ref(),
-                feeds: reached.as_deref().map_or(Feeds::All, Feeds::Of),
-                skips_purged: true,
+                after: request.after.as_ref(),
+                feeds: organisations.map_or(Feeds::All, Feeds::Of),
+                skips_purged: request.skips_purged,
             };
-            let mut page = Deliveries::new(connection, &destination, limit);
+            let mut page = Deliveries::new(connection, &request.selection, request.limit);
             let (next, is_cut) = read(connection, how, &seen, &mut page)?;
             Ok(DeliveryPage {
                 deliveries: page.into_deliveries(),
@@ -82,15 +119,26 @@ impl Store {
         organisation: OrganisationId,
         positions: Vec<u64>,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let destination = Arc::clone(destination);
+        let selection = destination.selection();
         let read = move |connection: &Connection| {
             let limit = positions.len();
-            let mut page = Deliveries::new(connection, &destination, limit);
+            let mut page = Deliveries::new(connection, &selection, limit);
             read_at(connection, &mut page, (organisation, &positions))?;
             Ok(page.into_deliveries())
         };
         self.readers.read(read).await
     }
+}
+
+/// Which page of deliveries to read.
+struct PageRequest {
+    after: Option<FeedCursor>,
+    /// In ascending order. `None` for all.
+    organisations: Option<Vec<OrganisationId>>,
+    selection: Selection,
+    limit: usize,
+    /// Whether events that were purged are left out.
+    skips_purged: bool,
 }
 
 /// Adds the events at these positions to a page.

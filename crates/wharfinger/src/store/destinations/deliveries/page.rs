@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::past::Past;
 use super::previous::{Previous, place};
-use crate::store::api::{Delivery, Destination, Event, FeedCursor, STORED_FORM};
+use crate::store::api::{Delivery, Event, FeedCursor, STORED_FORM, Selection};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
@@ -32,7 +32,7 @@ const ORDER_BYTES_MAX: usize = 8 << 20;
 /// A page of deliveries.
 pub(super) struct Deliveries<'d, 'c> {
     connection: &'c Connection,
-    destination: &'d Destination,
+    selection: &'d Selection,
     form: Option<Form>,
     limit: usize,
     /// Bytes of the orders on the page.
@@ -75,19 +75,19 @@ struct Lane {
 impl<'d, 'c> Deliveries<'d, 'c> {
     pub(super) fn new(
         connection: &'c Connection,
-        destination: &'d Destination,
+        selection: &'d Selection,
         limit: usize,
     ) -> Self {
-        let form = destination.form.as_deref();
+        let form = selection.form.as_deref();
         Self {
             connection,
-            destination,
+            selection,
             form: form.and_then(Form::named),
             limit,
             bytes: 0,
             order_ids: OrderIds::default(),
             lookup: Lookup::new(connection),
-            previous: Previous::new(destination),
+            previous: Previous::new(selection),
             dialects: HashMap::new(),
             split: HashMap::new(),
             deliveries: Vec::new(),
@@ -278,7 +278,7 @@ impl<'c> Page<'c> for Deliveries<'_, 'c> {
     fn wants(&self, event: &Seen<'_>) -> bool {
         let head = event.head;
         let place = place(event.block.organisation(), event.position);
-        self.destination
+        self.selection
             .wants(place, head.stamp, event.told.kind, head.at_ms)
     }
 

@@ -1,12 +1,12 @@
 //! The event before another one that a destination was to get.
 //!
-//! It follows from the feed and from the definition of the destination alone, so that it is the same whenever the event is delivered.
+//! It follows from the feed and from what the destination selects alone, so that it is the same whenever the event is delivered.
 
 use std::collections::HashMap;
 
 use wharfinger_core::order::ids::OrganisationId;
 
-use crate::store::api::{Destination, FeedPlace};
+use crate::store::api::{FeedPlace, Selection};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::journal;
@@ -16,7 +16,7 @@ use crate::store::read::feed::told::{position_of, told, told_of};
 
 /// Finds the events before others.
 pub(super) struct Previous<'d> {
-    destination: &'d Destination,
+    selection: &'d Selection,
     /// The latest event of each organisation that was looked for.
     latest: HashMap<OrganisationId, u64>,
     starts: HashMap<OrganisationId, Start>,
@@ -30,23 +30,12 @@ pub(super) fn place(organisation: OrganisationId, position: u64) -> FeedPlace {
 }
 
 impl<'d> Previous<'d> {
-    pub(super) fn new(destination: &'d Destination) -> Self {
+    pub(super) fn new(selection: &'d Selection) -> Self {
         Self {
-            destination,
+            selection,
             latest: HashMap::new(),
             starts: HashMap::new(),
         }
-    }
-
-    /// Whether the destination is to get all events from the beginning on.
-    fn is_of_all(&self) -> bool {
-        let Destination {
-            kinds,
-            begins,
-            begins_ms,
-            ..
-        } = self.destination;
-        kinds.is_none() && begins.is_none() && begins_ms.is_none()
     }
 
     /// The position of the event before the one at a position. `None` if there is none, or if it may have been purged.
@@ -56,7 +45,7 @@ impl<'d> Previous<'d> {
         (organisation, block): (OrganisationId, BlockId),
         (head, position): (&Head, u64),
     ) -> Result<Option<u64>, Fault> {
-        if self.is_of_all() {
+        if self.selection.is_all() {
             return Ok((position > 1).then(|| position - 1));
         }
         let known = self.latest.insert(organisation, position);
@@ -102,14 +91,14 @@ impl<'d> Previous<'d> {
         let events = events.take_while(|(position, _)| *position < before);
         let wanted = events.filter(|(position, told)| {
             let place = place(organisation, *position);
-            let destination = self.destination;
-            destination.wants(place, head.stamp, told.kind, head.at_ms)
+            let selection = self.selection;
+            selection.wants(place, head.stamp, told.kind, head.at_ms)
         });
         if let Some((position, _)) = wanted.last() {
             return Some(Some(position));
         }
         let first = place(organisation, head.first_position);
-        let is_over = self.destination.is_before(first, head.stamp);
+        let is_over = self.selection.is_before(first, head.stamp);
         is_over.then_some(None)
     }
 
@@ -135,7 +124,7 @@ impl<'d> Previous<'d> {
         };
         let position = position_of(head, entry.ordinal());
         let place = place(organisation, position);
-        let wants = self.destination.wants(place, head.stamp, kind, head.at_ms);
+        let wants = self.selection.wants(place, head.stamp, kind, head.at_ms);
         Ok(Some((position, wants)))
     }
 

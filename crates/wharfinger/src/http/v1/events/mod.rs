@@ -1,5 +1,8 @@
 //! The event feed: pages, long polling, and a stream.
 
+mod form;
+mod start;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -8,27 +11,27 @@ use std::time::Duration;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use serde_json::{Value, json};
 use tokio::time::Instant;
-use wharfinger_core::dialect::ParameterKind::{OneOf, Seconds};
+use wharfinger_core::dialect::ParameterKind::{Cursor, Form, OneOf, Seconds, SomeOf, TimeOrSpan};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::{Caller, Organisation, Scope};
 
+use self::form::{EventForm, EventPage, FORMS};
 use super::answer::{Page, ok};
 use super::input::Listing;
-use super::parameters::{AFTER, LIMIT, ORGANISATION, query};
+use super::parameters::{LIMIT, ORGANISATION, query};
 use super::route::{Kind, Route};
 use crate::access::Authenticated;
 use crate::http::describe::{Bodies, Content, EVENTS};
 use crate::intake::app::App;
 use crate::intake::request_context::Call;
+use crate::onward::new::Start;
 use crate::runtime::metrics::METRICS;
 use crate::runtime::turns;
-use crate::serve::event_view::EventView;
 use crate::serve::feed::{Reader, Woken};
 use crate::serve::feed_cursor;
-use crate::store::{EventKind, FeedEvent, FeedPage, StoreError};
+use crate::store::{EventKind, FeedCursor, FeedFilter, StoreError};
 
 /// Routes of the event feed.
 pub(super) static ROUTES: &[Route] = &[Route {
@@ -40,18 +43,41 @@ pub(super) static ROUTES: &[Route] = &[Route {
     summary: "Read the event feed, or wait for new events",
     parameters: &[
         ORGANISATION,
-        query("type", OneOf(EventKind::NAMES), "Only events of this type"),
+        query(
+            "type",
+            SomeOf(EventKind::NAMES),
+            "Only events of this type, or of these types, separated by commas",
+        ),
         query(
             "wait",
             Seconds(WAIT_S_MAX),
             "How long to wait if there are no new events",
         ),
         LIMIT,
-        AFTER,
+        query(
+            "after",
+            Cursor,
+            "The cursor to continue from: `next` of the previous page. `now` begins at the end of the feed",
+        ),
+        query(
+            "since",
+            TimeOrSpan,
+            "Begin with the first event of this time or later: RFC 3339, or a span before now such as `10m`",
+        ),
+        query(
+            "form",
+            OneOf(FORMS),
+            "`delivery`: each event as a webhook destination gets it, beside its cursor. Default: `feed`",
+        ),
+        query(
+            "as",
+            Form,
+            "With `form=delivery`: the form of the order in each event. Default: no order",
+        ),
     ],
     bodies: |_| {
         let about = "The events as they happen, each with its cursor as `id`, if the Accept header asks for this media type";
-        Bodies::page_of(&event()).or(Content::text(EVENTS, about))
+        Bodies::page_of(&form::entry()).or(Content::text(EVENTS, about))
     },
     handler: |r| Box::pin(list(r.app, r.call, r.headers)),
 }];
@@ -69,32 +95,6 @@ const PURGED: &str = "Events after this cursor were purged; continue from the cu
 const RESTORED: &str = "The store was restored to a moment before this cursor; continue from the cursor in first, which repeats \
      some events and misses none";
 
-/// Schema of an event.
-fn event() -> Value {
-    let id = || json!({"type": ["string", "null"], "format": "uuid"});
-    json!({
-        "type": "object",
-        "required": ["id", "type", "organisation", "at", "order_id", "batch_id"],
-        "properties": {
-            "id": {"type": "string", "format": "uuid"},
-            "type": {"type": "string", "enum": EventKind::NAMES},
-            "organisation": {"type": "string"},
-            "at": {"type": "string", "format": "date-time"},
-            "order_id": id(),
-            "batch_id": id(),
-            // The first sub-order of a split order. Only on the other sub-orders.
-            "origin": {"type": "string", "format": "uuid"},
-        },
-    })
-}
-
-/// An event in a response.
-fn view<'c>(organisations: &[&'c Organisation], told: &FeedEvent) -> EventView<'c> {
-    let found = organisations.binary_search_by_key(&told.organisation, |known| known.id);
-    let code = found.ok().map(|at| organisations[at].code.as_str());
-    EventView::new(code.unwrap_or_default(), told.organisation, &told.event)
-}
-
 /// Lists events after a cursor, waits for them, or streams them.
 async fn list(
     app: &Arc<App>,
@@ -103,7 +103,8 @@ async fn list(
 ) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let query = &listing.query;
-    let kind = query.read("type", &types(), EventKind::named)?;
+    let form = EventForm::read_from(query)?;
+    let kinds = query.read("type", &types(), kinds)?;
     let wait = query.read("wait", "seconds such as 30s, at most 60s", seconds)?;
     let code = query.get("organisation");
     let organisations = reached(call.authenticated.caller(), code);
@@ -111,47 +112,40 @@ async fn list(
     let accept = headers.get(http::header::ACCEPT);
     let accept = accept.and_then(|accept| accept.to_str().ok());
     let is_stream = accept.is_some_and(|accept| accept.contains("text/event-stream"));
-    // A client sends this field when it reconnects after its stream was cut.
-    let last = call
-        .head
-        .header("last-event-id")
-        .filter(|last| !last.is_empty());
-    let after = last.filter(|_| is_stream).or(listing.after);
     let named = code.and_then(|_| organisations.first().map(|of| of.id));
-    let cursor = after.map(|after| feed_cursor::read(after, named));
-    let cursor = cursor.transpose()?;
-    let limit = if is_stream {
-        STREAM_EVENTS
-    } else {
-        listing.limit
-    };
     let ids: Vec<_> = organisations.iter().map(|of| of.id).collect();
+    // A client sends this field when it reconnects after its stream was cut.
+    let last = call.head.header("last-event-id");
+    let last = last.filter(|last| is_stream && !last.is_empty());
+    let start = start::read(query, last, named)?;
+    let (cursor, since_ms) = place(app, &ids, &start)
+        .await
+        .map_err(|error| failure(call, named, error))?;
+    let filter = FeedFilter { kinds, since_ms };
+    let store = app.store.as_ref();
     if is_stream {
         // A stream that has started can no longer report that its cursor is invalid. So check it now.
-        let store = app.store.as_ref();
-        let mut probe = Reader::new(&app.feed, store, cursor.clone(), None, 0);
+        let mut probe = Reader::new(&app.feed, store, cursor.clone(), FeedFilter::default(), 0);
         let read = probe.read(&app.feed, store, &ids).await;
         read.map_err(|error| failure(call, named, error))?;
-    }
-    let mut reader = Reader::new(&app.feed, app.store.as_ref(), cursor, kind, limit);
-    if is_stream {
         return Ok(stream(Streaming {
             app: Arc::clone(app),
             caller: call.authenticated.clone(),
             code: code.map(str::to_owned),
             named,
-            reader,
+            form,
+            reader: Reader::new(&app.feed, store, cursor, filter, STREAM_EVENTS),
             has_waited: false,
             unsent: VecDeque::new(),
         }));
     }
+    let mut reader = Reader::new(&app.feed, store, cursor, filter, listing.limit);
     let until = Instant::now() + wait.unwrap_or_default();
     let mut has_waited = false;
     let page = loop {
-        let page = reader.read(&app.feed, app.store.as_ref(), &ids).await;
+        let page = form.read(&mut reader, app, &organisations).await;
         let page = page.map_err(|error| failure(call, named, error))?;
-        let is_end = page.events.is_empty() && !page.is_cut;
-        if !is_end || reader.wait(&ids, until).await != Woken::News {
+        if !page.is_end() || reader.wait(&ids, until).await != Woken::News {
             break page;
         }
         has_waited = true;
@@ -159,12 +153,31 @@ async fn list(
     if has_waited {
         note_lag(&page);
     }
-    let events = page.events.iter();
-    let events = events.map(|told| view(&organisations, told));
+    let entries = form.entries(&page, named);
     Ok(ok(&Page {
-        data: events.collect(),
+        data: entries.map_err(|error| call.failure(StoreError::Internal(error.to_string())))?,
         next: Some(feed_cursor::write(&page.next, named)),
     }))
+}
+
+/// The cursor to begin after, and the time before which events are left out.
+async fn place(
+    app: &App,
+    ids: &[OrganisationId],
+    start: &Start,
+) -> Result<(Option<FeedCursor>, Option<i64>), StoreError> {
+    match start {
+        // The first read checks a cursor.
+        Start::After(cursor) => Ok((Some(cursor.clone()), None)),
+        Start::Now | Start::Beginning | Start::At(_) => {
+            start.place(&app.store, &start::reach(ids)).await
+        }
+    }
+}
+
+/// Reads kinds of events that are separated by commas.
+fn kinds(names: &str) -> Option<Vec<EventKind>> {
+    names.split(',').map(EventKind::named).collect()
 }
 
 /// The valid values of the parameter `type`, those of batches first.
@@ -173,7 +186,7 @@ fn types() -> String {
     let (mut types, of_orders): (Vec<_>, Vec<_>) =
         names.partition(|name| name.starts_with("batch."));
     types.extend(of_orders);
-    format!("one of {}", types.join(", "))
+    format!("one of {}, or several of them separated by commas", types.join(", "))
 }
 
 /// Maps an error of the feed. If the feed cannot be read from this cursor, the failure has the cursor to continue from.
@@ -214,6 +227,7 @@ struct Streaming {
     /// Code and id of the only organisation to read, if the request named one.
     code: Option<String>,
     named: Option<OrganisationId>,
+    form: EventForm,
     reader: Reader,
     /// Whether the reader has caught up with the feed.
     has_waited: bool,
@@ -251,9 +265,9 @@ impl Streaming {
         }
         let organisations = reached(self.caller.caller(), self.code.as_deref())?;
         let ids: Vec<_> = organisations.iter().map(|of| of.id).collect();
-        let page = self.reader.read(&app.feed, app.store.as_ref(), &ids).await;
+        let page = self.form.read(&mut self.reader, app, &organisations).await;
         let page = page.map_err(|error| broken_off(&error)).ok()?;
-        if page.events.is_empty() && !page.is_cut {
+        if page.is_end() {
             self.has_waited = true;
             let until = Instant::now() + HEARTBEAT;
             return match self.reader.wait(&ids, until).await {
@@ -265,17 +279,16 @@ impl Streaming {
             note_lag(&page);
         }
         let mut events = page.events.iter().peekable();
-        while let Some(told) = events.next() {
+        while let Some(shown) = events.next() {
             // The cursor after the page also covers entries that were skipped.
             let next = match events.peek() {
-                Some(_) => &told.next,
+                Some(_) => &shown.next,
                 None => &page.next,
             };
-            let view = view(&organisations, told);
             let event = sse::Event::default()
                 .id(feed_cursor::write(next, self.named))
-                .event(view.r#type)
-                .data(serde_json::to_string(&view).ok()?);
+                .event(shown.kind.name())
+                .data(std::str::from_utf8(&shown.json).ok()?);
             self.unsent.push_back(event);
         }
         Some(())
@@ -283,9 +296,9 @@ impl Streaming {
 }
 
 /// Records the delay of events for readers that waited for them. The delay of old events would say nothing about the server.
-fn note_lag(page: &FeedPage) {
-    for told in &page.events {
-        METRICS.note_event(told.event.at_ms);
+fn note_lag(page: &EventPage) {
+    for shown in &page.events {
+        METRICS.note_event(shown.at_ms);
     }
 }
 
