@@ -2,16 +2,9 @@
 
 use std::collections::BTreeMap;
 
-/// A cell of a CSV file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cell {
-    /// The row, counted as a spreadsheet does: the header is row 1.
-    pub row: u64,
-    /// The column's name in the header.
-    pub column: String,
-}
+pub use crate::report::Cell;
 
-/// The cells of one order, by the JSON pointer of the value that each became.
+/// The cells of one order, by the JSON pointer of the value that each became, or would have become if it was not blank.
 #[derive(Clone, Debug, Default)]
 pub struct Cells {
     by_pointer: BTreeMap<String, Cell>,
@@ -23,9 +16,62 @@ impl Cells {
         self.by_pointer.insert(pointer, cell);
     }
 
-    /// Where the value at a JSON pointer came from.
+    /// Where the value at a JSON pointer came from. For an object or an array, where its first value came from. For an
+    /// attribute that no column fills, the same of what it is a part of.
     #[must_use]
     pub fn of(&self, pointer: &str) -> Option<&Cell> {
-        self.by_pointer.get(pointer)
+        let mut pointer = pointer;
+        loop {
+            if let Some(cell) = self
+                .by_pointer
+                .get(pointer)
+                .or_else(|| self.within(pointer))
+            {
+                return Some(cell);
+            }
+            pointer = &pointer[..pointer.rfind('/')?];
+        }
+    }
+
+    /// The cell of the first value inside an object or array.
+    fn within(&self, pointer: &str) -> Option<&Cell> {
+        let inside = format!("{pointer}/");
+        let mut cells = self.by_pointer.range(inside.clone()..);
+        let (first, cell) = cells.next()?;
+        first.starts_with(&inside).then_some(cell)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_cell_is_found() {
+        let mut cells = Cells::default();
+        for (pointer, row, column) in [
+            ("/customer/email", 2, "Email"),
+            ("/key", 2, "Name"),
+            ("/lines/0/sku", 2, "Sku"),
+            ("/lines/1/quantity", 3, "Quantity"),
+            ("/lines/1/sku", 3, "Sku"),
+            ("/lines/10/sku", 12, "Sku"),
+        ] {
+            let column = column.into();
+            cells.insert(pointer.into(), Cell { row, column });
+        }
+        for (pointer, row, column) in [
+            ("/lines/1/sku", 3, "Sku"),
+            ("/lines/1/ean", 3, "Quantity"),
+            ("/lines/1", 3, "Quantity"),
+            ("/lines/1/sku/x", 3, "Sku"),
+            ("/lines", 2, "Sku"),
+            ("/placed_at", 2, "Email"),
+            ("", 2, "Email"),
+        ] {
+            let cell = cells.of(pointer).unwrap();
+            assert_eq!((cell.row, cell.column.as_str()), (row, column), "{pointer}");
+        }
+        assert_eq!(Cells::default().of("/key"), None);
     }
 }

@@ -7,11 +7,13 @@
 //! scan.rs      where a JSON value ends
 //! window.rs    the bytes that are not read yet, with their line and column
 //! coding.rs    a file or standard input: gzip and zstd undone, byte order mark skipped
+//! csv/         rows of a table become orders by a mapping
 //! cells.rs     where the values of an order were in a CSV file
 //! ```
 
 mod cells;
 mod coding;
+mod csv;
 mod form;
 mod json;
 mod lines;
@@ -155,8 +157,17 @@ impl Input {
     pub fn open(&self, file: &Path, dialect: &dyn Dialect) -> Result<Opened> {
         let decoded = Decoded::open(file)?;
         let progress = decoded.progress.clone();
-        let source = form::recognise(decoded, file, dialect)?;
+        let source: Box<dyn Source + Send> = match self.is_table(file) {
+            true => Box::new(csv::open(decoded, self.map.as_deref(), dialect)?),
+            false => form::recognise(decoded, file, dialect)?,
+        };
         Ok(Opened { source, progress })
+    }
+
+    /// Whether a file is CSV, by its name. With a mapping, so is any file that is not named as JSON.
+    fn is_table(&self, file: &Path) -> bool {
+        form::has_ending(file, &["csv", "tsv"])
+            || self.map.is_some() && !form::has_ending(file, &["json", "ndjson", "jsonl"])
     }
 }
 

@@ -150,21 +150,26 @@ impl Looking<'_> {
     }
 }
 
-/// Returns the most similar attribute, if it is similar enough. Ignores case and punctuation: `placedAt` equals
-/// `placed_at`.
+/// Returns the most similar attribute, if it is similar enough.
 pub(crate) fn nearest(name: &str, known: &'static [Field]) -> Option<&'static str> {
+    nearest_of(name, known.iter().map(|field| field.name))
+}
+
+/// Returns the most similar name, if one is similar enough. Ignores case and punctuation: `placedAt` equals `placed_at`.
+#[must_use]
+pub fn nearest_of<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     if name.len() > NAME_CHARS_MAX {
         return None;
     }
     let letters = letters(name);
     let distance_max = (letters.len() / 3).clamp(1, DISTANCE_MAX);
-    let distances = known.iter().map(|field| {
-        let distance = osa_distance(&letters, &self::letters(field.name));
-        (distance, field.name)
+    let distances = known.map(|known| {
+        let distance = osa_distance(&letters, &self::letters(known));
+        (distance, known)
     });
     let near = distances.filter(|(distance, _)| *distance <= distance_max);
     near.min_by_key(|(distance, _)| *distance)
-        .map(|(_, attribute)| attribute)
+        .map(|(_, known)| known)
 }
 
 fn letters(name: &str) -> String {
