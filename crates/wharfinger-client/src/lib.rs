@@ -3,7 +3,10 @@
 //! Each room imports only rooms below it.
 //!
 //! ```text
+//! convert/      `wharfinger convert`
 //! profile.rs    `wharfinger profile`
+//! offline.rs    orders judged on this machine
+//! out_file.rs   files that are complete or not there
 //! connect/      the connection of a command: --url, --key-file, --profile
 //! http/         requests and responses, refusals as sentences
 //! source/       files of orders: JSON, NDJSON, CSV; gzip, zstd and standard input; flat memory
@@ -20,8 +23,11 @@ use clap::Subcommand;
 use crate::terminal::Exit;
 
 pub mod connect;
+mod convert;
 pub mod formulas;
 pub mod http;
+pub mod offline;
+pub mod out_file;
 mod profile;
 pub mod report;
 pub mod source;
@@ -30,6 +36,8 @@ pub mod terminal;
 /// The commands of this crate.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Convert orders from one dialect to another, without a server
+    Convert(convert::Convert),
     /// Name a server and a key, for --profile
     Profile(profile::ProfileCommand),
 }
@@ -41,6 +49,7 @@ impl Command {
     /// What went wrong, in a sentence for the user.
     pub fn run(self, out: &mut dyn Write) -> Result<Exit> {
         match self {
+            Self::Convert(command) => command.run(out),
             Self::Profile(command) => command.run(out),
         }
     }

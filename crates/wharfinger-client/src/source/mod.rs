@@ -32,6 +32,7 @@ use wharfinger_core::dialect::Dialect;
 
 pub use self::cells::{Cell, Cells};
 pub use self::coding::Decoded;
+use crate::report::{Error, Fault, Place};
 
 /// Bytes of the longest order that is read. Servers take far shorter ones; a longer one is most likely a file of another form.
 pub const ORDER_BYTES_MAX: usize = 16 << 20;
@@ -78,6 +79,46 @@ pub struct SourceFault {
     pub code: &'static str,
     /// A sentence for the user.
     pub message: String,
+}
+
+impl Record {
+    /// A fault of the order, with the cell that it came from.
+    #[must_use]
+    pub fn fault(&self, place: Place, is_warning: bool, error: Error) -> Fault {
+        let cells = self.cells.as_ref();
+        Fault {
+            place,
+            cell: cells.and_then(|cells| cells.of(&error.pointer).cloned()),
+            is_warning,
+            error,
+        }
+    }
+}
+
+impl SourceFault {
+    /// The fault of an order.
+    #[must_use]
+    pub fn fault(&self, mut place: Place) -> Fault {
+        let column = self.column.clone();
+        let cell = column.map(|column| Cell {
+            row: self.row,
+            column,
+        });
+        if cell.is_none() {
+            place.line = self.row;
+        }
+        Fault {
+            place,
+            cell,
+            is_warning: false,
+            error: Error {
+                pointer: self.pointer.clone(),
+                code: self.code.into(),
+                message: self.message.clone(),
+                ..Error::default()
+            },
+        }
+    }
 }
 
 /// How a file holds its orders.
