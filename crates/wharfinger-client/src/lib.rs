@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! convert/      `wharfinger convert`
+//! export/       `wharfinger export`, which the program mounts, because it may have a store
 //! profile.rs    `wharfinger profile`
 //! offline.rs    orders judged on this machine
 //! out_file.rs   files that are complete or not there
@@ -24,6 +25,7 @@ use crate::terminal::Exit;
 
 pub mod connect;
 mod convert;
+pub mod export;
 pub mod formulas;
 pub mod http;
 pub mod offline;

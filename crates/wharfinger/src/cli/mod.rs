@@ -10,6 +10,7 @@ mod database;
 mod demo;
 mod destination;
 mod erase;
+mod export;
 mod key;
 mod load;
 mod open_files;
@@ -61,6 +62,8 @@ enum Command {
     Customers(customers::Customers),
     /// Mark orders as processed, or cancel them
     Orders(orders::Orders),
+    /// Write orders to a file
+    Export(Box<export::Export>),
     #[command(flatten)]
     Sender(wharfinger_client::Command),
     /// Delete old processed and cancelled orders with their history
@@ -187,6 +190,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
             Command::Products(products) => products.run(&mut out).await,
             Command::Customers(customers) => customers.run(&mut out).await,
             Command::Orders(orders) => orders.run(&mut out).await,
+            Command::Export(export) => return export.run(&mut out).await,
             Command::Sender(command) => {
                 return tokio::task::block_in_place(|| command.run(&mut out));
             }

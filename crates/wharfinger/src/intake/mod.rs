@@ -109,7 +109,8 @@ async fn check_mended(
     let found = found.map_err(|error| call.failure(error))?;
     found.map(drop).ok_or_else(|| {
         RequestFailure::BadParameter(
-            "Parameter mends must be the id of a batch that this key can see; nothing was stored".into(),
+            "Parameter mends must be the id of a batch that this key can see; nothing was stored"
+                .into(),
         )
     })
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use wharfinger_core::dialect::{
     Action, Answer, OrderQuery, Orders, OrganisationPage, ParsedRequest, Reply,
 };
+use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::outcome::State;
+use wharfinger_core::reading::email;
 
 use crate::intake::app::App;
 use crate::intake::request_context::Call;
 use crate::intake::without_blocking_others;
-use crate::store::{OrderCursor, OrderPage, ReadOrders};
+use crate::store::{KeepFound, OrderCursor, OrderPage, ReadOrders};
 
 /// Orders per read of a stream.
 const CHUNK_ORDERS: u64 = 500;
@@ -185,4 +187,15 @@ async fn show_order(app: &App, call: &Call<'_>, key: String) -> Result<Reply, Re
         Some(order) => Ok(call.dialect.encode(call.operation, &Answer::Order(order))),
         None => Err(RequestFailure::NotFound(format!("Order {key}"))),
     }
+}
+
+/// A filter for orders whose customer has this address.
+#[must_use]
+pub fn keep_address(address: &str) -> KeepFound {
+    let wanted = address.to_owned();
+    Box::new(move |found| {
+        let dialect = dialects::find(&found.dialect);
+        let address = dialect.and_then(|dialect| dialect.email(&found.order));
+        address.is_some_and(|address| email::is_same(&address, &wanted))
+    })
 }

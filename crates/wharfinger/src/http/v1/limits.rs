@@ -87,7 +87,9 @@ impl RatesView {
 /// The codes of the organisations that the caller reaches, in ascending order. A key may reach any number of them.
 fn codes(call: &Call<'_>) -> Vec<String> {
     let reached = call.authenticated.caller().reached().into_iter();
-    let mut codes: Vec<&str> = reached.map(|organisation| organisation.code.as_str()).collect();
+    let mut codes: Vec<&str> = reached
+        .map(|organisation| organisation.code.as_str())
+        .collect();
     codes.sort_unstable();
     let shown = codes.into_iter().take(ORGANISATIONS_MAX);
     shown.map(str::to_owned).collect()
@@ -105,7 +107,13 @@ fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         idempotency_hours: app.idempotency.kept_for().as_secs() / 3_600,
         organisations: codes(call),
         all_organisations: *call.authenticated.caller().reach == OrgAccess::All,
-        scopes: call.authenticated.key().scopes.iter().map(|scope| scope.name()).collect(),
+        scopes: call
+            .authenticated
+            .key()
+            .scopes
+            .iter()
+            .map(|scope| scope.name())
+            .collect(),
         rates: call.authenticated.meter().map(|meter| RatesView::of(meter)),
     }))
 }

@@ -16,20 +16,21 @@ use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::order::outcome::State;
-use wharfinger_core::reading::email;
 
 use super::super::answer::respond;
 use super::answer::{Page, ok, time};
 use super::input::Listing;
+use super::order_forms::{InForm, Rendered, render_page};
 use super::parameters::{AFTER, DIALECT, LIMIT, ORGANISATION, PAGE, query};
 use super::route::{Kind, Route};
 use super::{cursor, input};
 use crate::http::describe::{Bodies, Content, reference};
 use crate::intake::app::App;
+use crate::intake::readback::keep_address;
 use crate::intake::request_context::Call;
 use crate::store::{
-    EventKind, FoundOrder, HistoryCursor, HistoryEntry, HistoryKind, KeepFound, ListCursor,
-    ListOrders, ListedBy,
+    EventKind, FoundOrder, HistoryCursor, HistoryEntry, HistoryKind, ListCursor, ListOrders,
+    ListedBy,
 };
 
 /// Routes of orders.
@@ -80,10 +81,21 @@ pub(super) static ROUTES: &[Route] = &[
                 Time,
                 "Only orders changed at this time or later, in the order of their latest change",
             ),
+            query(
+                "as",
+                Form,
+                "The form of each order: a dialect, or `submitted` for the text as it was sent",
+            ),
             LIMIT,
             AFTER,
         ],
-        bodies: |_| Bodies::page_of(&reference("Order")),
+        bodies: |generator| {
+            let in_form = generator.subschema_for::<InForm>();
+            Bodies::page_of(&json!({
+                "description": "The order; with the parameter `as`, the order in that form, and what it is about.",
+                "anyOf": [reference("Order"), in_form],
+            }))
+        },
         handler: |r| Box::pin(list(r.app, r.call)),
     },
     Route {
@@ -266,14 +278,28 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
             place,
         });
     }
-    let page = app.store.list(request).await;
-    let page = page.map_err(|error| call.failure(error))?;
-    let next = page
-        .next
-        .map(|next| cursor::write(list, &(next.organisation.0, next.place)));
-    let data: Result<Vec<_>, _> = page.orders.iter().map(view).collect();
-    let data = data?;
-    Ok(ok(&Page { data, next }))
+    let form = listing.query.read("as", &forms(), RenderAs::named)?;
+    let (mut limit, after) = (request.limit, request.after);
+    loop {
+        let page = app.store.list(request).await;
+        let page = page.map_err(|error| call.failure(error))?;
+        let next = page
+            .next
+            .map(|next| cursor::write(list, &(next.organisation.0, next.place)));
+        let Some(form) = form else {
+            let data: Result<Vec<_>, _> = page.orders.iter().map(view).collect();
+            let data = data?;
+            return Ok(ok(&Page { data, next }));
+        };
+        match render_page(app, &page, next, form).await? {
+            Rendered::Page(response) => return Ok(response),
+            Rendered::FullAfter(count) => limit = limit.min(count),
+        }
+        // Only the store knows the cursor after the last order that fits.
+        request = asked_for(call, &listing)?;
+        request.after = after;
+        request.limit = limit;
+    }
 }
 
 /// Reads the parameters of a list.
@@ -305,14 +331,4 @@ fn asked_for(call: &Call<'_>, listing: &Listing<'_>) -> Result<ListOrders, Reque
         request.keep = Some(keep_address(address));
     }
     Ok(request)
-}
-
-/// A filter for orders whose customer has this address.
-fn keep_address(address: &str) -> KeepFound {
-    let wanted = address.to_owned();
-    Box::new(move |found| {
-        let dialect = dialects::find(&found.dialect);
-        let address = dialect.and_then(|dialect| dialect.email(&found.order));
-        address.is_some_and(|address| email::is_same(&address, &wanted))
-    })
 }

@@ -60,9 +60,8 @@ fn walk(
     request: &ReadReceipts,
     walked_max: usize,
 ) -> Result<ReceiptPage, Fault> {
-    let select = format!(
-        "{SELECT} where id >= ?1 and id < ?2 and sound(batches.intact) order by id desc"
-    );
+    let select =
+        format!("{SELECT} where id >= ?1 and id < ?2 and sound(batches.intact) order by id desc");
     let mut select = connection.prepare_cached(&select)?;
     let mut rows = select.query_lazily(id_bounds(request))?;
     let mut page = ReceiptPage::default();

@@ -60,7 +60,9 @@ fn the_feed_shows_events_as_a_destination_with_the_same_filter_gets_them() {
     });
     let form = json!({"form": "submitted", "events": ["order.accepted"]});
     let query = format!("{here}&type=order.accepted&as=submitted");
-    assert_same(&site, &form, &query, |event| event["type"] == "order.accepted");
+    assert_same(&site, &form, &query, |event| {
+        event["type"] == "order.accepted"
+    });
 }
 
 #[test]
@@ -78,6 +80,10 @@ fn a_key_gets_only_events_of_its_organisations_in_this_form() {
     for entry in data {
         assert_eq!(entry["event"]["organisation"], "TRK001");
     }
-    let other = site.server.send(&request("GET", &format!("{target}&organisation=TRK002"), "one"));
+    let other = site.server.send(&request(
+        "GET",
+        &format!("{target}&organisation=TRK002"),
+        "one",
+    ));
     assert_eq!(other.status, 400, "{}", other.text());
 }

@@ -24,7 +24,13 @@ fn several_types_may_be_asked_for() {
     assert_eq!(types(&page), ["batch.received", "order.processed"]);
     let page = get(&server, "/v1/events?type=order.accepted,order.accepted");
     assert_eq!(types(&page), ["order.accepted"]);
-    for wrong in ["order.accepted,", ",", "order.lost", "order.accepted,%20order.updated", ""] {
+    for wrong in [
+        "order.accepted,",
+        ",",
+        "order.lost",
+        "order.accepted,%20order.updated",
+        "",
+    ] {
         let answer = server.send(&request("GET", &format!("/v1/events?type={wrong}"), "full"));
         assert_eq!(answer.status, 400, "{wrong}: {}", answer.text());
         assert!(answer.text().contains("Parameter type must be one of"));
@@ -46,7 +52,10 @@ fn a_reader_begins_now_or_at_a_time() {
 
     // Everything is younger than ten minutes, and older than a time to come.
     assert_eq!(types(&get(&server, "/v1/events?since=10m")).len(), 4);
-    assert_eq!(types(&get(&server, "/v1/events?since=2020-01-01T00:00:00Z")).len(), 4);
+    assert_eq!(
+        types(&get(&server, "/v1/events?since=2020-01-01T00:00:00Z")).len(),
+        4
+    );
     let future = get(&server, "/v1/events?since=2999-01-01T00:00:00Z");
     assert_eq!(types(&future), Vec::<String>::new());
     let next = future["next"].as_str().unwrap();
@@ -56,7 +65,10 @@ fn a_reader_begins_now_or_at_a_time() {
 
     // The time of an event leads to that event.
     let at = page["data"][1]["event"]["at"].as_str().unwrap();
-    let from = get(&server, &format!("/v1/events?organisation=TRK002&since={at}"));
+    let from = get(
+        &server,
+        &format!("/v1/events?organisation=TRK002&since={at}"),
+    );
     assert_eq!(types(&from), ["batch.received", "order.accepted"]);
 }
 
@@ -67,17 +79,35 @@ fn a_start_that_means_nothing_is_refused() {
     let next = get(&server, "/v1/events")["next"].clone();
     let next = next.as_str().unwrap();
     for (query, why) in [
-        ("since=yesterday".to_owned(), "Parameter since must be a time such as"),
+        (
+            "since=yesterday".to_owned(),
+            "Parameter since must be a time such as",
+        ),
         ("since=0m".into(), "Parameter since must be a time such as"),
-        ("since=-10m".into(), "Parameter since must be a time such as"),
+        (
+            "since=-10m".into(),
+            "Parameter since must be a time such as",
+        ),
         ("since=".into(), "Parameter since must be a time such as"),
-        (format!("since=10m&after={next}"), "Parameters after and since exclude each other"),
-        ("since=10m&after=now".into(), "Parameters after and since exclude each other"),
+        (
+            format!("since=10m&after={next}"),
+            "Parameters after and since exclude each other",
+        ),
+        (
+            "since=10m&after=now".into(),
+            "Parameters after and since exclude each other",
+        ),
         ("after=NOW".into(), "Parameter after must be a cursor"),
-        ("form=webhook".into(), "Parameter form must be feed or delivery"),
+        (
+            "form=webhook".into(),
+            "Parameter form must be feed or delivery",
+        ),
         ("form=delivery&as=stored".into(), "Parameter as must be"),
         ("as=native".into(), "Parameter as needs form=delivery"),
-        ("form=feed&as=native".into(), "Parameter as needs form=delivery"),
+        (
+            "form=feed&as=native".into(),
+            "Parameter as needs form=delivery",
+        ),
     ] {
         let answer = server.send(&request("GET", &format!("/v1/events?{query}"), "full"));
         assert_eq!(answer.status, 400, "{query}: {}", answer.text());

@@ -31,7 +31,10 @@ fn the_receipt_names_the_batch_that_it_mends() {
     let listed = get(&server, "/v1/batches?limit=10");
     let told: Vec<_> = listed["data"].as_array().unwrap().iter().collect();
     assert_eq!(told.len(), 2);
-    assert_eq!((&told[0]["id"], &told[0]["mends"]), (&json!(again), &json!(mended)));
+    assert_eq!(
+        (&told[0]["id"], &told[0]["mends"]),
+        (&json!(again), &json!(mended))
+    );
     assert_eq!(told[1].get("mends"), None);
     // A batch in another dialect, and one of which no order is accepted.
     let target = format!("/v1/batches?organisation=TRK001&dialect=reevoo&mends={again}");
@@ -52,7 +55,12 @@ fn a_batch_that_the_key_cannot_see_is_like_one_that_does_not_exist() {
     assert_eq!(of_other.status, 207, "{}", of_other.text());
     let before = rows(data.path());
     let unseen = mend(&server, "one", batch_id(&of_other), &order("B-1"));
-    let unknown = mend(&server, "one", "0199aaaa-0000-7000-8000-000000000000", &order("B-1"));
+    let unknown = mend(
+        &server,
+        "one",
+        "0199aaaa-0000-7000-8000-000000000000",
+        &order("B-1"),
+    );
     assert_eq!(unseen.status, 400, "{}", unseen.text());
     assert_eq!(unseen.text(), unknown.text());
     let why = "Parameter mends must be the id of a batch that this key can see; nothing was stored";
@@ -63,11 +71,21 @@ fn a_batch_that_the_key_cannot_see_is_like_one_that_does_not_exist() {
     );
     let dry = server.send(&request("POST", &dry, "one").body(order("B-1").to_string()));
     assert_eq!(dry.text(), unseen.text());
-    for hostile in ["", "7", "%00", "0199aaaa00007000800000000000000", "'%20or%201=1", "{0199aaaa}"] {
+    for hostile in [
+        "",
+        "7",
+        "%00",
+        "0199aaaa00007000800000000000000",
+        "'%20or%201=1",
+        "{0199aaaa}",
+    ] {
         let refused = mend(&server, "one", hostile, &order("B-1"));
         assert_eq!(refused.status, 400, "{hostile}: {}", refused.text());
         let detail = refused.json()["detail"].clone();
-        assert_eq!(detail, "Parameter mends must be the id of a batch", "{hostile}");
+        assert_eq!(
+            detail, "Parameter mends must be the id of a batch",
+            "{hostile}"
+        );
     }
     assert_eq!(rows(data.path()), before, "nothing was stored");
     // The key that reaches both may.
@@ -109,10 +127,18 @@ fn a_purge_of_the_mended_batch_leaves_the_reference_and_one_of_the_other_takes_i
         let purged = run(data.path(), &["purge", "--before", "2020-01-01"]);
         assert!(purged.status.success(), "{purged:?}");
     };
-    let mended = || Database::of(data.path()).rows("select batch from mended_batches").len();
+    let mended = || {
+        Database::of(data.path())
+            .rows("select batch from mended_batches")
+            .len()
+    };
     // Only the first has no orders.
     age("");
-    let gone = server.send(&request("GET", &format!("/v1/batches/{}", batch_id(&first)), "one"));
+    let gone = server.send(&request(
+        "GET",
+        &format!("/v1/batches/{}", batch_id(&first)),
+        "one",
+    ));
     assert_eq!(gone.status, 404, "{}", gone.text());
     let receipt = get(&server, &format!("/v1/batches/{}", batch_id(&second)));
     assert_eq!(receipt["mends"], batch_id(&first));

@@ -207,9 +207,18 @@ fn delivered() -> Value {
     let position = |about: &str| json!({"type": ["integer", "null"], "description": about});
     let further = [
         ("position", json!({"type": "integer"})),
-        ("previous", position("The event before it that passes the filter")),
-        ("previous_of_order", position("The event before it of the same order")),
-        ("order", json!({"description": "The order after the event, in the form that `as` names"})),
+        (
+            "previous",
+            position("The event before it that passes the filter"),
+        ),
+        (
+            "previous_of_order",
+            position("The event before it of the same order"),
+        ),
+        (
+            "order",
+            json!({"description": "The order after the event, in the form that `as` names"}),
+        ),
     ];
     for (name, schema) in further {
         event["properties"][name] = schema;

@@ -186,7 +186,10 @@ fn types() -> String {
     let (mut types, of_orders): (Vec<_>, Vec<_>) =
         names.partition(|name| name.starts_with("batch."));
     types.extend(of_orders);
-    format!("one of {}, or several of them separated by commas", types.join(", "))
+    format!(
+        "one of {}, or several of them separated by commas",
+        types.join(", ")
+    )
 }
 
 /// Maps an error of the feed. If the feed cannot be read from this cursor, the failure has the cursor to continue from.

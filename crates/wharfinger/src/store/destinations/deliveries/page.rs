@@ -73,11 +73,7 @@ struct Lane {
 }
 
 impl<'d, 'c> Deliveries<'d, 'c> {
-    pub(super) fn new(
-        connection: &'c Connection,
-        selection: &'d Selection,
-        limit: usize,
-    ) -> Self {
+    pub(super) fn new(connection: &'c Connection, selection: &'d Selection, limit: usize) -> Self {
         let form = selection.form.as_deref();
         Self {
             connection,

@@ -1,0 +1,130 @@
+//! `wharfinger export`: orders as a file, from a server or from a store.
+//!
+//! Where the orders come from is the caller's business: [`Export::over_http`] reads a server's list, and whoever has a store
+//! gives its orders to a [`Writer`].
+
+mod pages;
+mod table;
+mod writer;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use uuid::Uuid;
+use wharfinger_core::convert::RenderAs;
+use wharfinger_core::dialects;
+
+pub use self::writer::Writer;
+use crate::http::Client;
+use crate::terminal::Exit;
+
+/// What is exported, and how it is written.
+#[derive(Args, Debug)]
+pub struct Export {
+    /// How the orders are written
+    #[arg(long, default_value = "ndjson")]
+    pub format: Format,
+    /// What a row of CSV is
+    #[arg(long, default_value = "orders")]
+    pub rows: Rows,
+    /// The form of the orders: a dialect, or `submitted` for the text as it was sent [default: the native form with what
+    /// the server adds]
+    #[arg(long = "as", value_name = "FORM", value_parser = form)]
+    pub form: Option<String>,
+    /// Which orders
+    #[command(flatten)]
+    pub filters: Filters,
+    /// File to write, which appears when it is complete [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+}
+
+/// Which orders are exported. All conditions must match.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Filters {
+    /// Only orders of this organisation
+    #[arg(long, env = "WHARFINGER_ORG", value_name = "CODE")]
+    pub org: Option<String>,
+    /// Only orders in this state
+    #[arg(long, value_parser = ["draft", "pending", "processed", "cancelled"])]
+    pub state: Option<String>,
+    /// Only orders that were submitted in this dialect
+    #[arg(long, value_parser = dialect)]
+    pub dialect: Option<String>,
+    /// Only orders with this order key
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Only orders with this order number
+    #[arg(long)]
+    pub number: Option<u64>,
+    /// Only orders whose customer has this e-mail address
+    #[arg(long)]
+    pub email: Option<String>,
+    /// Only orders first submitted in this batch
+    #[arg(long, value_name = "ID")]
+    pub batch: Option<Uuid>,
+    /// Only orders created at this time or later, such as 2026-11-21T09:30:00Z
+    #[arg(long, value_name = "TIME")]
+    pub created_after: Option<Timestamp>,
+    /// Only orders created before this time
+    #[arg(long, value_name = "TIME")]
+    pub created_before: Option<Timestamp>,
+    /// Only orders changed at this time or later, in the order of their latest change
+    #[arg(long, value_name = "TIME")]
+    pub updated_after: Option<Timestamp>,
+}
+
+/// How orders are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// An order on each line, as JSON
+    Ndjson,
+    /// A table with a header row and comma-separated cells
+    Csv,
+}
+
+/// What a row of a table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rows {
+    /// An order
+    Orders,
+    /// A line of an order, with the columns of the order on each of its rows
+    Lines,
+}
+
+fn form(name: &str) -> Result<String, String> {
+    let known = RenderAs::named(name).map(|_| name.to_owned());
+    known.ok_or_else(|| format!("expected submitted, or one of {}", dialects::ids()))
+}
+
+fn dialect(id: &str) -> Result<String, String> {
+    let known = dialects::find(id).map(|_| id.to_owned());
+    known.ok_or_else(|| format!("expected one of {}", dialects::ids()))
+}
+
+impl Export {
+    /// Begins to write.
+    ///
+    /// # Errors
+    /// A table is to have another form, or the file cannot be written.
+    pub fn writer<'o>(&self, out: &'o mut dyn Write) -> Result<Writer<'o>> {
+        if self.format == Format::Csv && self.form.is_some() {
+            bail!("a table has the columns of the native form; use --as with --format ndjson");
+        }
+        Writer::begin(self, out)
+    }
+
+    /// Exports from a server.
+    ///
+    /// # Errors
+    /// The server cannot be reached or refuses, or the orders cannot be written. Then the file is not there.
+    pub fn over_http(&self, client: &Client, out: &mut dyn Write) -> Result<Exit> {
+        let mut writer = self.writer(out)?;
+        pages::each(client, self, &mut writer)?;
+        writer.finish()?;
+        Ok(Exit::Done)
+    }
+}

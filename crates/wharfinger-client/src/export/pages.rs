@@ -1,0 +1,87 @@
+//! The list of orders of a server, page by page.
+
+use anyhow::Result;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Export, Writer};
+use crate::http::Client;
+
+/// Orders of a page.
+const PAGE_ORDERS: &str = "500";
+
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Box<RawValue>>,
+    next: Option<String>,
+}
+
+/// An order in the form that was asked for.
+#[derive(Deserialize)]
+struct InForm {
+    key: String,
+    #[serde(default)]
+    missing: Vec<String>,
+    order: Box<RawValue>,
+}
+
+/// Writes every order of the list.
+///
+/// # Errors
+/// The server cannot be reached or refuses, or the orders cannot be written.
+pub(super) fn each(client: &Client, export: &Export, writer: &mut Writer<'_>) -> Result<()> {
+    let mut after = None;
+    loop {
+        let page: Page = client.get(&target(export, after.as_deref()))?;
+        for order in &page.data {
+            match export.form {
+                None => writer.order(order)?,
+                Some(_) => {
+                    let order: InForm = serde_json::from_str(order.get())?;
+                    writer.in_form(&order.key, &order.missing, order.order.get())?;
+                }
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// The request of a page.
+fn target(export: &Export, after: Option<&str>) -> String {
+    let filters = &export.filters;
+    let text = |text: &Option<String>| text.clone();
+    let parameters = [
+        ("organisation", text(&filters.org)),
+        ("state", text(&filters.state)),
+        ("dialect", text(&filters.dialect)),
+        ("key", text(&filters.key)),
+        ("number", filters.number.map(|number| number.to_string())),
+        ("email", text(&filters.email)),
+        ("batch", filters.batch.map(|batch| batch.to_string())),
+        (
+            "created_after",
+            filters.created_after.map(|time| time.to_string()),
+        ),
+        (
+            "created_before",
+            filters.created_before.map(|time| time.to_string()),
+        ),
+        (
+            "updated_after",
+            filters.updated_after.map(|time| time.to_string()),
+        ),
+        ("as", text(&export.form)),
+        ("limit", Some(PAGE_ORDERS.to_owned())),
+        ("after", after.map(str::to_owned)),
+    ];
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in parameters {
+        if let Some(value) = value {
+            query.append_pair(name, &value);
+        }
+    }
+    format!("/v1/orders?{}", query.finish())
+}
