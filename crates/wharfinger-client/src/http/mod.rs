@@ -1,5 +1,6 @@
 //! Requests to a server, and its responses.
 
+mod patient;
 mod refusal;
 mod tls;
 
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+pub use self::patient::{Answered, Patient, Wait};
 pub use self::refusal::Refusal;
 use crate::connect::ApiKey;
 

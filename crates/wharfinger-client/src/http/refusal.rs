@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ::http::StatusCode;
+use ::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use super::Response;
@@ -42,13 +42,19 @@ struct ProblemError {
 impl Refusal {
     /// Reads the body of a response that is no success. A body that cannot be read is left out.
     pub(super) fn of(response: Response) -> Self {
-        let status = response.status;
-        let seconds = response
-            .header("retry-after")
-            .and_then(|text| text.parse().ok());
-        let retry_after = seconds.map(Duration::from_secs);
-        let body = response.bytes().unwrap_or_default();
-        let (code, detail) = match serde_json::from_slice::<Problem>(&body) {
+        let (status, headers) = (response.status, response.headers.clone());
+        Self::read(status, &headers, &response.bytes().unwrap_or_default())
+    }
+
+    /// Reads a response that is no success.
+    pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+        let retry_after = headers
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok());
+        let retry_after = retry_after
+            .and_then(|text| text.parse().ok())
+            .map(Duration::from_secs);
+        let (code, detail) = match serde_json::from_slice::<Problem>(body) {
             Ok(problem) => {
                 let mut detail = problem.detail.or(problem.title).unwrap_or_default();
                 for error in &problem.errors {
@@ -56,7 +62,7 @@ impl Refusal {
                 }
                 (problem.code, detail)
             }
-            Err(_) => (None, String::from_utf8_lossy(&body).trim().to_owned()),
+            Err(_) => (None, String::from_utf8_lossy(body).trim().to_owned()),
         };
         Self {
             status,
