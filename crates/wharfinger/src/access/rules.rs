@@ -67,6 +67,8 @@ pub struct NewKey {
     pub expires_at_ms: Option<i64>,
     /// Its own rates, in place of those for all keys.
     pub rates: Rates,
+    /// Whether it is for tests: it may ask for failures.
+    pub is_test: bool,
 }
 
 impl NewKey {
@@ -86,6 +88,7 @@ impl NewKey {
             revoked_at_ms: None,
             last_used_at_ms: None,
             rates: self.rates,
+            is_test: self.is_test,
         };
         (key, secret)
     }
@@ -144,6 +147,8 @@ pub struct KeyView {
     pub requests_per_second: Option<u32>,
     /// Orders that it may send per second, if it has a limit of its own.
     pub orders_per_second: Option<u32>,
+    /// Whether it is for tests: it may ask for failures with the header `Wharfinger-Simulate`.
+    pub test: bool,
 }
 
 impl KeyView {
@@ -172,6 +177,7 @@ impl KeyView {
             last_used_at: key.last_used_at_ms.map(clock::rfc_3339),
             requests_per_second: key.rates.requests_per_second,
             orders_per_second: key.rates.orders_per_second,
+            test: key.is_test,
         }
     }
 }
@@ -191,6 +197,7 @@ mod tests {
                 requests_per_second: Some(10),
                 orders_per_second: None,
             },
+            is_test: false,
         };
         change(&mut new);
         new.issue().0

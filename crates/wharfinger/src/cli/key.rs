@@ -69,6 +69,9 @@ struct Create {
     /// Orders that the key may send per second [default: the server's setting for all keys]
     #[arg(long, value_name = "COUNT", value_parser = rate())]
     orders_per_second: Option<u32>,
+    /// Let the key ask for failures with the header Wharfinger-Simulate, to test how a client takes them
+    #[arg(long)]
+    test: bool,
     /// Print its id and secret as JSON
     #[arg(long)]
     json: bool,
@@ -187,6 +190,7 @@ impl Create {
                 requests_per_second: self.requests_per_second,
                 orders_per_second: self.orders_per_second,
             },
+            is_test: self.test,
         };
         let issued = issue(store.as_ref(), new).await?;
         write_issued(out, &issued, self.json)
@@ -239,10 +243,11 @@ fn write_key(
         .iter()
         .filter_map(|(rate, unit)| rate.map(|rate| format!("  {rate} {unit}")))
         .collect();
+    let test = if line.test { "  test" } else { "" };
     let used = line.last_used_at.unwrap_or_else(|| "never used".into());
     writeln!(
         out,
-        "{:<18} {organisations:<20} {scopes:<28} {state:<34} {used}{rates}",
+        "{:<18} {organisations:<20} {scopes:<28} {state:<34} {used}{rates}{test}",
         line.id
     )?;
     Ok(())

@@ -305,6 +305,7 @@ async fn first_steps(
             scopes: vec![Scope::OrdersWrite, Scope::OrdersRead],
             expires_at_ms: None,
             rates: Rates::default(),
+            is_test: false,
         },
     )
     .await?;

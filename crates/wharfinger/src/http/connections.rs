@@ -1,6 +1,5 @@
 //! Accepts connections, serves them within limits, and lets them finish at shutdown.
 
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -27,6 +26,7 @@ use super::guard;
 use super::pace::Pace;
 use super::paced::Paced;
 use super::seats::{Seated, Seats, ServedBody, Serving, counted_as};
+use super::simulate::Cut;
 use super::threads::Threads;
 use crate::access::secret;
 use crate::runtime::budget::{Budget, Holder};
@@ -193,7 +193,11 @@ impl Connection {
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(CONNECTION, close);
                 }
-                Ok::<_, Infallible>(response.map(|body| ServedBody::new(body, serving)))
+                // An error closes the connection.
+                match response.extensions().get::<Cut>() {
+                    Some(&cut) => Err(cut),
+                    None => Ok(response.map(|body| ServedBody::new(body, serving))),
+                }
             })
         });
         let mut connection = http1::Builder::new()

@@ -17,6 +17,7 @@ mod request;
 mod request_id;
 mod routes;
 mod seats;
+mod simulate;
 mod stream;
 pub mod threads;
 mod v1;

@@ -24,6 +24,7 @@ use super::body::{self, Accepts};
 use super::request_id::{REQUEST_ID, request_id};
 use super::routes::{ENDPOINTS, Endpoint};
 use super::seats::Seat;
+use super::simulate::Simulation;
 use super::stream::respond_in_chunks;
 use super::v1;
 use crate::access::Authenticated;
@@ -48,6 +49,7 @@ struct Noted {
     counts: Option<Counts>,
     failure: Option<String>,
     meter: Option<Arc<Meter>>,
+    simulation: Option<Simulation>,
 }
 
 /// Serves a request for an endpoint.
@@ -97,6 +99,10 @@ pub(super) async fn handle(
             )
         }
     };
+    if let Some(simulation) = noted.simulation {
+        response = simulation.after(response);
+        noted.failure.get_or_insert_with(|| format!("simulated: {}", simulation.name()));
+    }
     log(
         &parts,
         operation.name,
@@ -188,6 +194,12 @@ async fn serve(
         idempotency_key: idempotency_key(operation, parts)?,
         dry_run: is_dry_run(operation, &query, &parts.headers)?,
     };
+    noted.simulation = Simulation::asked_for(&parts.headers, authenticated.key().is_test)?;
+    if let Some(simulation) = noted.simulation
+        && let Some(failed) = simulation.instead(app, received.body).await
+    {
+        return failed;
+    }
     let key_id = authenticated.shared_key_id();
     match endpoint.resource {
         Some(route) => {

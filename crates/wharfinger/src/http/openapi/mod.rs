@@ -19,6 +19,7 @@ pub(super) use self::docs::{page, script, style};
 use super::answer::respond;
 use super::describe::{Bodies, CODE_PATTERN, Content};
 use super::routes::{ENDPOINTS, Endpoint};
+use super::simulate::Simulation;
 use crate::access::rules::CODE_CHARS_MAX;
 
 /// Pattern of date and time values in the years that a vendor's clients use.
@@ -204,6 +205,14 @@ fn parameters(dialect: &'static dyn Dialect, operation: &Operation) -> Vec<Value
                 "maxLength": IDEMPOTENCY_KEY_CHARS_MAX,
                 "pattern": "^[!#-~]([ -~]*[!#-~])?$",
             },
+        }));
+    }
+    if operation.method != "GET" {
+        parameters.push(json!({
+            "name": "Wharfinger-Simulate",
+            "in": "header",
+            "description": "Only for keys that were created for tests: fails as named, to show how a client takes it",
+            "schema": {"type": "string", "enum": Simulation::NAMES},
         }));
     }
     parameters

@@ -88,6 +88,7 @@ const ATTRIBUTES: &[&str] = &[
     "expires_in",
     "requests_per_second",
     "orders_per_second",
+    "test",
 ];
 
 /// Schema of a new key.
@@ -123,6 +124,7 @@ fn new_key() -> Value {
             "expires_in": expires_in,
             "requests_per_second": rate(),
             "orders_per_second": rate(),
+            "test": describe::boolean(),
         },
         "anyOf": [
             {
@@ -296,6 +298,7 @@ impl Maker<'_> {
                 orders_per_second: rate(form, "orders_per_second", self.rates.orders_per_second)
                     .or(own.rates.orders_per_second),
             },
+            is_test: form.optional("test", validate::boolean) == Some(true),
         }
     }
 

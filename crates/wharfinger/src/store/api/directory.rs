@@ -45,6 +45,8 @@ pub struct Key {
     pub last_used_at_ms: Option<i64>,
     /// The rate limits of this key, which override those for all keys.
     pub rates: Rates,
+    /// Whether it is for tests: it may ask for failures.
+    pub is_test: bool,
 }
 
 /// An administrative change, each with an entry in the audit log.

@@ -101,7 +101,8 @@ pub(crate) fn directory(
         organisations.insert(organisation.code.clone(), organisation);
     }
     let select = "select id, secret_sha256, organisations, scopes, created_at_ms, expires_at_ms, revoked_at_ms, \
-                  last_used_at_ms, requests_per_second, orders_per_second, keys.intact, number from keys order by number";
+                  last_used_at_ms, requests_per_second, orders_per_second, keys.intact, number, \
+                  exists (select 1 from test_keys where test_keys.id = keys.id and sound(test_keys.intact)) from keys order by number";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query(())?;
     let mut keys = Vec::new();
@@ -156,6 +157,7 @@ fn read_key(row: &Row<'_>) -> Result<Key, Fault> {
             requests_per_second: row.get(8)?,
             orders_per_second: row.get(9)?,
         },
+        is_test: row.get(12)?,
     })
 }
 
@@ -365,12 +367,18 @@ fn create_key<'n>(txn: &WriteTxn<'_>, key: &'n Key) -> Result<Noted<'n>, Fault> 
     if txn.connection.execute(insert, parameters)? == 0 {
         return refuse(format!("the key {} already exists", key.id));
     }
+    let mut details = json!({
+        "organisations": codes,
+        "all_organisations": key.reach == OrgAccess::All,
+        "scopes": scopes,
+    });
+    if key.is_test {
+        let insert = "insert into test_keys (id) values (?1)";
+        txn.connection.execute(insert, params![key.id])?;
+        details["test"] = true.into();
+    }
     Ok(Noted {
-        details: Some(json!({
-            "organisations": codes,
-            "all_organisations": key.reach == OrgAccess::All,
-            "scopes": scopes,
-        })),
+        details: Some(details),
         ..Noted::new("key.created", &key.id)
     })
 }

@@ -11,12 +11,14 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_first.sql"),
     include_str!("../../../migrations/sqlite/0002_destinations.sql"),
     include_str!("../../../migrations/sqlite/0003_mended_batches.sql"),
+    include_str!("../../../migrations/sqlite/0004_test_keys.sql"),
 ];
 /// The migrations on PostgreSQL. The table `schema_versions` lists the applied ones.
 pub(crate) const MIGRATIONS_ON_SERVER: &[&str] = &[
     include_str!("../../../migrations/postgres/0001_first.sql"),
     include_str!("../../../migrations/postgres/0002_destinations.sql"),
     include_str!("../../../migrations/postgres/0003_mended_batches.sql"),
+    include_str!("../../../migrations/postgres/0004_test_keys.sql"),
 ];
 
 /// Migrates a file to the current schema. Refuses a schema of a later version than this program knows.

@@ -24,7 +24,7 @@ enum Place {
 
 /// Each table. `schema_versions` and `copying` stay on the coordinator, and so do those of destinations: they are small, and change
 /// with every report.
-const TABLES: [(&str, Place); 26] = [
+const TABLES: [(&str, Place); 27] = [
     ("counters", Place::Organisation),
     ("blocks", Place::Organisation),
     ("order_leaves", Place::Organisation),
@@ -49,6 +49,7 @@ const TABLES: [(&str, Place); 26] = [
     ("audit", Place::Key("who")),
     ("organisations", Place::Everywhere),
     ("keys", Place::Everywhere),
+    ("test_keys", Place::Everywhere),
     ("dialects", Place::Everywhere),
     ("settings", Place::Everywhere),
     ("epochs", Place::Everywhere),

@@ -39,6 +39,7 @@ fn key(id: &str, reach: OrgAccess) -> Key {
             requests_per_second: Some(7),
             orders_per_second: None,
         },
+        is_test: true,
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Filled {
 /// Fills a store that has the fixture with its catalogue.
 pub(crate) fn fill(data: &Path) -> Filled {
     let secret = administrator(data);
+    let made = run(data, &["key", "create", "--org", "TRK001", "--test"]);
+    assert!(made.status.success(), "{made:?}");
     let server = Server::start(data);
     leave_traces_of_old_orders(data, &server);
     let kept = change_everything(&server, &secret);

@@ -45,6 +45,7 @@ pub(super) fn directory(organisations: usize) -> DataDirectory {
             revoked_at_ms: None,
             last_used_at_ms: None,
             rates: Rates::default(),
+            is_test: false,
         };
         store
             .administer("test", Change::CreateKey(key), None)

@@ -3,3 +3,4 @@
 mod events;
 mod limits;
 mod mends;
+mod simulate;

@@ -246,6 +246,7 @@ fn fill(path: &Path, content: Content) {
                 revoked_at_ms: None,
                 last_used_at_ms: None,
                 rates: Rates::default(),
+                is_test: false,
             };
             let change = Change::CreateKey(key);
             store.administer("fixture", change, None).await.unwrap();
