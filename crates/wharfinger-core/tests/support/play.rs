@@ -124,7 +124,9 @@ impl World {
         let Some(key) = find_key(&self.dialect.credentials(head)) else {
             return Ok(Err(RequestFailure::Unauthorized));
         };
-        let scope = operation.scope.expect("every operation of a dialect has a scope");
+        let scope = operation
+            .scope
+            .expect("every operation of a dialect has a scope");
         if !key.scopes.contains(&scope.name()) {
             return Ok(Err(RequestFailure::lacks_scope(scope)));
         }

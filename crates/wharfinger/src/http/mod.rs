@@ -15,6 +15,7 @@ mod pace;
 mod paced;
 mod request;
 mod request_id;
+mod request_log;
 mod routes;
 mod seats;
 mod simulate;

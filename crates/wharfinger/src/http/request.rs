@@ -16,41 +16,25 @@ use wharfinger_core::dialect::{Action, Credentials, Dialect, Head, Operation};
 use wharfinger_core::dialects;
 use wharfinger_core::json::Envelope;
 use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::ids::BatchId;
-use wharfinger_core::order::outcome::Counts;
 
 use super::answer::{add_rates, counted, discard, large_body, refusal, respond, respond_with};
 use super::body::{self, Accepts};
 use super::request_id::{REQUEST_ID, request_id};
+use super::request_log::{Noted, log, log_text};
 use super::routes::{ENDPOINTS, Endpoint};
 use super::seats::Seat;
 use super::simulate::Simulation;
 use super::stream::respond_in_chunks;
 use super::v1;
 use crate::access::Authenticated;
-use crate::access::rates::Meter;
 use crate::access::secret;
 use crate::intake;
 use crate::intake::app::App;
 use crate::intake::idempotency;
 use crate::intake::readback;
 use crate::intake::request_context::Call;
-use crate::logging;
-use crate::runtime::metrics::METRICS;
 use crate::runtime::turns::on_behalf_of;
 use crate::store::RETRY_AFTER;
-
-/// Fields of the log line, besides route and status.
-#[derive(Default)]
-struct Noted {
-    key_id: Option<Arc<str>>,
-    organisation: Option<String>,
-    batch: Option<BatchId>,
-    counts: Option<Counts>,
-    failure: Option<String>,
-    meter: Option<Arc<Meter>>,
-    simulation: Option<Simulation>,
-}
 
 /// Serves a request for an endpoint.
 pub(super) async fn handle(
@@ -101,7 +85,9 @@ pub(super) async fn handle(
     };
     if let Some(simulation) = noted.simulation {
         response = simulation.after(response);
-        noted.failure.get_or_insert_with(|| format!("simulated: {}", simulation.name()));
+        noted
+            .failure
+            .get_or_insert_with(|| format!("simulated: {}", simulation.name()));
     }
     log(
         &parts,
@@ -449,48 +435,4 @@ fn first_segment(path: &str) -> &str {
         .split('/')
         .next()
         .unwrap_or_default()
-}
-
-/// Describes a failure for the log. It omits what the client asked for, which may be a person's name or address.
-fn log_text(failure: &RequestFailure) -> String {
-    if let RequestFailure::NotFound(_) = failure {
-        return "Not found".into();
-    }
-    if let RequestFailure::BadParameter(_) = failure {
-        return "A parameter is invalid".into();
-    }
-    failure.message()
-}
-
-/// Records the duration and writes the log line. The line never has a body, a name, an address or a secret.
-fn log(
-    parts: &Parts,
-    operation: &'static str,
-    dialect: &'static str,
-    response: &Response,
-    request_id: &HeaderValue,
-    noted: &Noted,
-    began: Instant,
-) {
-    let (status, took) = (response.status().as_u16(), began.elapsed());
-    METRICS.note_request(dialect, operation, status, took);
-    let counts = noted.counts.unwrap_or_default();
-    tracing::info!(
-        request_id = request_id.to_str().unwrap_or_default(),
-        method = logging::cut(parts.method.as_str()),
-        dialect,
-        operation,
-        status,
-        key = noted.key_id.as_deref(),
-        organisation = noted.organisation.as_deref(),
-        batch = noted.batch.map(tracing::field::display),
-        accepted = counts.accepted,
-        updated = counts.updated,
-        unchanged = counts.unchanged,
-        rejected = counts.rejected,
-        withheld = counts.withheld,
-        failure = noted.failure.as_deref().map(logging::cut),
-        duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        "Request served."
-    );
 }

@@ -1,5 +1,6 @@
 //! Dry runs on every route that accepts orders: the response is the same, and nothing is stored.
 
+use uuid::Uuid;
 use wharfinger::http::dialect_routes;
 use wharfinger_core::dialect::Action;
 use wharfinger_core::dialects;
@@ -50,6 +51,7 @@ fn a_dry_run_is_answered_as_the_run_itself_and_stores_nothing() {
         }
         assert_eq!(done.header("wharfinger-dry-run"), None, "{change}");
         assert!(before != rows(data.path()), "{change}: nothing was stored");
+        assert_made_up(&server, change, &by_query);
         if change.dialect == "native" {
             let order = &by_query.json()["results"][0]["order_id"];
             assert!(order.as_str().unwrap().starts_with("00000000-"), "{order}");
@@ -68,6 +70,18 @@ fn a_dry_run_is_answered_as_the_run_itself_and_stores_nothing() {
         submitting.count(),
         "every route that takes orders: {tried:?}"
     );
+}
+
+/// Asserts that nobody can take an id of a dry run for one of an order that is stored.
+fn assert_made_up(server: &Server, change: &Change, tried: &Response) {
+    let texts = tried
+        .text()
+        .split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-');
+    let ids = texts.filter(|text| text.len() == 36 && Uuid::try_parse(text).is_ok());
+    for id in ids.filter(|id| !id.starts_with("00000000-")) {
+        let stored = server.send(&request("GET", &format!("/v1/orders/{id}"), "full"));
+        assert_eq!(stored.status, 200, "{change}: {id}");
+    }
 }
 
 /// A dry run leaves the idempotency key unused.

@@ -13,7 +13,9 @@ pub(super) fn submit_options(
     let query = Query::new(head, operation)?;
     let (policy, results) = (query.policy()?, query.results()?);
     let mends = query.read("mends", "the id of a batch", |text| {
-        let id = uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
+        let id = uuid::Uuid::try_parse(text)
+            .ok()
+            .filter(|_| text.len() == 36);
         id.map(|id| BatchId::from_bytes(id.into_bytes()))
     })?;
     let written_in = query.get("dialect").map(str::to_owned);

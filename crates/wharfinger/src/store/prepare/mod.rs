@@ -256,11 +256,10 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
     }
     let mut rejections = ChunkBuilders::of(Kind::Rejected);
     let mut warned = ChunkBuilders::of(Kind::Warned);
-    let mut warned_of_nobody = 0;
+    let (mut rejected_of_nobody, mut warned_of_nobody) = (0, 0);
     let mut good = 0;
     let mut lines = Vec::new();
     let mut demands = Vec::new();
-    let mut rejected_of_nobody = 0;
     for (index, slot) in (0_u32..).zip(slots) {
         if !slot.warnings.is_empty() {
             match slot.organisation {

@@ -26,9 +26,7 @@ pub(crate) struct Filled {
 
 /// Fills a store that has the fixture with its catalogue.
 pub(crate) fn fill(data: &Path) -> Filled {
-    let secret = administrator(data);
-    let made = run(data, &["key", "create", "--org", "TRK001", "--test"]);
-    assert!(made.status.success(), "{made:?}");
+    let secret = keys(data);
     let server = Server::start(data);
     leave_traces_of_old_orders(data, &server);
     let kept = change_everything(&server, &secret);
@@ -37,9 +35,7 @@ pub(crate) fn fill(data: &Path) -> Filled {
         "TRK001",
         &[order("A"), json!({"key": "faulty"}), order("B")],
     );
-    let mend = format!("/v1/batches?organisation=TRK001&mends={}", batch_id(&first));
-    let mend = request("POST", &mend, "full").body(order("mended").to_string());
-    assert_eq!(server.send(&mend).status, 200);
+    mend(&server, batch_id(&first));
     let cursor = get(&server, "/v1/events?limit=3")["next"].clone();
     let cursor = cursor.as_str().unwrap().to_owned();
     import(&server);
@@ -102,6 +98,20 @@ pub(crate) fn fill(data: &Path) -> Filled {
         },
     );
     Filled { looks, kept }
+}
+
+/// Makes a key for tests, and an administrator. Returns the secret of the latter.
+fn keys(data: &Path) -> String {
+    let made = run(data, &["key", "create", "--org", "TRK001", "--test"]);
+    assert!(made.status.success(), "{made:?}");
+    administrator(data)
+}
+
+/// Sends a batch that mends another one.
+fn mend(server: &Server, mended: &str) {
+    let target = format!("/v1/batches?organisation=TRK001&mends={mended}");
+    let sent = request("POST", &target, "full").body(order("mended").to_string());
+    assert_eq!(server.send(&sent).status, 200);
 }
 
 fn administer(secret: &str, method: &str, target: &str) -> Request {
