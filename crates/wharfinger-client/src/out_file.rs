@@ -33,13 +33,23 @@ impl<'o> OutFile<'o> {
             let mut prefix = std::ffi::OsString::from(".");
             prefix.push(name);
             prefix.push(".");
-            let made = tempfile::Builder::new();
-            let mut made = made;
-            let made = made.prefix(&prefix).suffix(".part").tempfile_in(folder)?;
-            Ok(made)
+            let mut made = tempfile::Builder::new();
+            Ok(made.prefix(&prefix).suffix(".part").tempfile_in(folder)?)
         };
         let made = begin().with_context(|| cannot_write(file))?;
         Ok(Self::File(BufWriter::new(made), file.to_owned()))
+    }
+
+    /// Writes JSON on one line. Line breaks can only be between its tokens.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_line(&mut self, json: &str) -> io::Result<()> {
+        if json.contains(['\n', '\r']) {
+            let line = json.replace(['\n', '\r'], " ");
+            return writeln!(self, "{line}");
+        }
+        writeln!(self, "{json}")
     }
 
     /// Writes everything out, and gives the file its name.

@@ -1,5 +1,6 @@
 //! What a form of orders cannot hold: found by bringing an order into the form and back.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde::Serialize;
@@ -151,7 +152,7 @@ fn gather(value: Value<'_, '_>, path: &str, name: &str, leaves: &mut Vec<Leaf>) 
                 leaves.push(Leaf {
                     path: path.to_owned(),
                     name: name.to_owned(),
-                    value: text.map_or_else(|| value.raw().to_owned(), |text| text.into_owned()),
+                    value: text.map_or_else(|| value.raw().to_owned(), Cow::into_owned),
                 });
             }
         }

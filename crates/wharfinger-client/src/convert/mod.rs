@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
+use serde::Serialize;
 use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
 
@@ -31,11 +32,12 @@ use crate::terminal::{Exit, complain, shown, write_json};
 /// Convert orders from one dialect to another, without a server
 #[derive(Args, Debug)]
 #[command(
-    after_help = "The orders go to standard output. What the other form requires and an order lacks, what it rounds, and what it\n\
-cannot hold is named on standard error, order by order. Orders that are invalid are named there too, and are\n\
-not converted. The exit status is 3 if an order is invalid, or would be rejected in the other form.\n\n\
+    after_help = "The orders go to standard output. Standard error names, order by order, what the other\n\
+form requires and the order lacks, which values change, and what the form cannot hold.\n\
+Invalid orders are named there too, and are not converted. The exit status is 3 if an\n\
+order is invalid, or would be rejected in the other form.\n\n\
 Examples: wharfinger convert orders.json --from DIALECT --to native --org TRK001\n          \
-          wharfinger convert shop.csv --map shopify --from native --to DIALECT --org TRK001 --out orders.ndjson"
+          wharfinger convert shop.csv --map shopify --from native --to DIALECT --org TRK001"
 )]
 pub struct Convert {
     #[command(flatten)]
@@ -58,7 +60,7 @@ pub struct Convert {
     /// How the orders are written
     #[arg(long, default_value = "ndjson")]
     format: Format,
-    /// Name invalid orders and losses as JSON, one object per line
+    /// Name invalid orders and losses as JSON, one object per line, and the counts last
     #[arg(long)]
     json: bool,
 }
@@ -92,7 +94,7 @@ fn zone(name: &str) -> Result<TimeZone, String> {
 }
 
 /// What became of the orders.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 struct Counts {
     converted: u64,
     /// Converted, but a server would reject them.
@@ -144,7 +146,10 @@ impl Convert {
             }
         }
         written.finish()?;
-        complain(format_args!("{counts}"));
+        match self.json {
+            true => write_json(&mut std::io::stderr(), &counts)?,
+            false => complain(format_args!("{counts}")),
+        }
         Ok(match counts.invalid + counts.incomplete {
             0 => Exit::Done,
             _ => Exit::SomeRejected,

@@ -145,11 +145,11 @@ fn name_problems(problems: &[Problem], missing: &mut Vec<String>) {
     for problem in problems {
         let path = problem.path.to_string();
         let plain = of_any_element(&path);
-        if !missing.contains(&plain) {
-            let said = problem.to_string();
-            if !missing.contains(&said) {
-                missing.push(said);
-            }
+        let inside = format!("{plain}.");
+        let is_named = |named: &String| *named == plain || named.starts_with(&inside);
+        let said = problem.to_string();
+        if !missing.iter().any(is_named) && !missing.contains(&said) {
+            missing.push(said);
         }
     }
 }

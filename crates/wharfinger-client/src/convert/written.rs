@@ -68,9 +68,9 @@ impl<'o> Written<'o> {
             let name = serde_json::Value::from(name);
             write!(self.out, "{name}:")?;
         }
-        self.out.write_all(text.as_bytes())?;
-        if self.shape == Shape::Lines {
-            self.out.write_all(b"\n")?;
+        match self.shape {
+            Shape::Lines => self.out.write_line(text)?,
+            Shape::Array | Shape::Object => self.out.write_all(text.as_bytes())?,
         }
         self.count += 1;
         Ok(())

@@ -3,12 +3,14 @@
 //! Where the orders come from is the caller's business: [`Export::over_http`] reads a server's list, and whoever has a store
 //! gives its orders to a [`Writer`].
 
+mod order;
 mod pages;
 mod table;
 mod writer;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
@@ -37,6 +39,9 @@ pub struct Export {
     /// Which orders
     #[command(flatten)]
     pub filters: Filters,
+    /// Give up after this long without an answer of the server, such as 90s or 10m
+    #[arg(long, env = "WHARFINGER_PATIENCE", value_name = "TIME", default_value = "1m", value_parser = duration)]
+    pub patience: Duration,
     /// File to write, which appears when it is complete [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
@@ -98,6 +103,12 @@ pub enum Rows {
 fn form(name: &str) -> Result<String, String> {
     let known = RenderAs::named(name).map(|_| name.to_owned());
     known.ok_or_else(|| format!("expected submitted, or one of {}", dialects::ids()))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = text.parse::<jiff::SignedDuration>().ok();
+    let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
+    duration.ok_or_else(|| "expected a time such as 90s or 10m".to_owned())
 }
 
 fn dialect(id: &str) -> Result<String, String> {

@@ -1,11 +1,12 @@
 //! The list of orders of a server, page by page.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Export, Writer};
-use crate::http::Client;
+use crate::http::{Client, Patient, Request, Wait};
+use crate::terminal::complain;
 
 /// Orders of a page.
 const PAGE_ORDERS: &str = "500";
@@ -30,9 +31,20 @@ struct InForm {
 /// # Errors
 /// The server cannot be reached or refuses, or the orders cannot be written.
 pub(super) fn each(client: &Client, export: &Export, writer: &mut Writer<'_>) -> Result<()> {
+    let on_wait = |wait: &Wait| {
+        let pause = wait.pause.as_secs_f32().ceil();
+        complain(format_args!("{}; trying again in {pause} s", wait.why));
+    };
+    let patient = Patient::new(client, export.patience, &on_wait);
     let mut after = None;
     loop {
-        let page: Page = client.get(&target(export, after.as_deref()))?;
+        let target = target(export, after.as_deref());
+        let answered = patient.send(&Request::get(&target))?;
+        if !answered.status.is_success() {
+            return Err(answered.refusal().into());
+        }
+        let page: Page = serde_json::from_slice(&answered.body)
+            .context("the response is not the expected JSON; is this a Wharfinger server?")?;
         for order in &page.data {
             match export.form {
                 None => writer.order(order)?,

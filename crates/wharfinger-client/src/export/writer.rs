@@ -38,7 +38,7 @@ impl<'o> Writer<'o> {
     pub fn order(&mut self, order: &RawValue) -> Result<()> {
         self.orders += 1;
         match &mut self.kind {
-            Kind::Lines(out) => write_line(out, order.get()),
+            Kind::Lines(out) => Ok(out.write_line(order.get())?),
             Kind::Table(table) => table.order(order),
         }
     }
@@ -55,7 +55,7 @@ impl<'o> Writer<'o> {
         }
         self.orders += 1;
         match &mut self.kind {
-            Kind::Lines(out) => write_line(out, order),
+            Kind::Lines(out) => Ok(out.write_line(order)?),
             // A table of another form is refused before.
             Kind::Table(_) => anyhow::bail!("a table has the native form"),
         }
@@ -75,15 +75,4 @@ impl<'o> Writer<'o> {
         complain(format_args!("{orders} {what} exported"));
         Ok(())
     }
-}
-
-/// Writes JSON on one line. Line breaks can only be between its tokens.
-fn write_line(out: &mut OutFile<'_>, json: &str) -> Result<()> {
-    if json.contains(['\n', '\r']) {
-        let line = json.replace(['\n', '\r'], " ");
-        writeln!(out, "{line}")?;
-    } else {
-        writeln!(out, "{json}")?;
-    }
-    Ok(())
 }

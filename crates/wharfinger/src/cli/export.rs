@@ -24,15 +24,16 @@ const PAGE_ORDERS: usize = 500;
 /// Write orders to a file
 #[derive(Args, Debug)]
 #[command(
-    after_help = "The orders come from the server that --url, WHARFINGER_URL or --profile names, or else from the store.\n\
-Each order is written once, as it is when its turn comes; one that is created meanwhile may be missing. With\n\
---updated-after, an order that changes meanwhile may be written again at the end. The file gets its name when\n\
-everything is written, so a file that is there is complete.\n\
-Cells of a table that begin with = + - @ get a ' in front, unless they are numbers.\n\n\
+    after_help = "The orders come from the server that --url, WHARFINGER_URL or --profile names, or else\n\
+from the store. Each order is written once, as it is when its turn comes; one that is\n\
+created meanwhile may be missing. With --updated-after, an order that changes meanwhile\n\
+may be written again at the end. The file gets its name when everything is written, so\n\
+a file that is there is complete. Cells that begin with = + - @ get a ' in front, unless\n\
+they are numbers.\n\n\
 Examples: wharfinger export --profile shop --org TRK001 --state pending --to orders.ndjson\n          \
           wharfinger export --data ./wharfinger-data --format csv --rows lines --to lines.csv"
 )]
-pub(super) struct Export {
+pub(super) struct ExportOrders {
     #[command(flatten)]
     export: export::Export,
     #[command(flatten)]
@@ -41,7 +42,7 @@ pub(super) struct Export {
     data: KeptIn,
 }
 
-impl Export {
+impl ExportOrders {
     pub(super) async fn run(self, out: &mut (dyn Write + Send)) -> Result<Exit> {
         if self.connection.is_named() {
             return tokio::task::block_in_place(|| {

@@ -63,7 +63,7 @@ enum Command {
     /// Mark orders as processed, or cancel them
     Orders(orders::Orders),
     /// Write orders to a file
-    Export(Box<export::Export>),
+    Export(Box<export::ExportOrders>),
     #[command(flatten)]
     Sender(wharfinger_client::Command),
     /// Delete old processed and cancelled orders with their history

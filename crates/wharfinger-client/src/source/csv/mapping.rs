@@ -222,8 +222,8 @@ impl Mapping {
             bail!("a constant of [] needs a column that fills the same array");
         }
         let read: BTreeSet<&str> = self.columns_read().collect();
-        let said = self.required.iter().chain(&self.optional);
-        for column in said.filter(|column| !read.contains(column.as_str())) {
+        let mut said = self.required.iter().chain(&self.optional);
+        if let Some(column) = said.find(|column| !read.contains(column.as_str())) {
             bail!("the column {column:?} is required or optional, but goes nowhere");
         }
         Ok(())
@@ -251,13 +251,11 @@ fn separator(letter: char) -> Result<u8> {
 
 /// A path, a table with the path in `to`, or an array of them.
 fn targets(value: toml::Value) -> Result<Vec<Target>> {
-    match value {
-        toml::Value::Array(values) if !values.is_empty() => {
-            let targets = values.into_iter().map(target);
-            targets.collect()
-        }
-        value => Ok(vec![target(value)?]),
-    }
+    let targets = match value.as_array() {
+        Some(targets) => targets.clone(),
+        None => vec![value],
+    };
+    targets.into_iter().map(target).collect()
 }
 
 fn target(value: toml::Value) -> Result<Target> {
@@ -269,7 +267,13 @@ fn target(value: toml::Value) -> Result<Target> {
             });
         }
         toml::Value::Table(table) => WrittenTarget::deserialize(table)?,
-        _ => bail!("must be a path, or a table with the path in `to`, or an array of them"),
+        toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_)
+        | toml::Value::Array(_) => {
+            bail!("must be a path, or a table with the path in `to`, or an array of them")
+        }
     };
     let dates = match written.date {
         None => Vec::new(),
@@ -296,7 +300,12 @@ fn constant(value: toml::Value) -> Result<Value> {
         toml::Value::String(text) => Ok(Value::Text(text)),
         toml::Value::Integer(number) => Ok(Value::Literal(number.to_string())),
         toml::Value::Boolean(flag) => Ok(Value::Literal(flag.to_string())),
-        _ => bail!("must be text, a whole number or true or false; write other numbers as text"),
+        toml::Value::Float(_)
+        | toml::Value::Datetime(_)
+        | toml::Value::Array(_)
+        | toml::Value::Table(_) => {
+            bail!("must be text, a whole number or true or false; write other numbers as text")
+        }
     }
 }
 

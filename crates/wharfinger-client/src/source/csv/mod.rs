@@ -205,7 +205,7 @@ fn plan(mapping: Mapping, columns: Vec<String>) -> Result<Plan> {
 fn missing_column(mapping: &str, column: &str, columns: &[String]) -> String {
     const SHOWN_MAX: usize = 100;
     let near = nearest_of(column, columns.iter().map(String::as_str));
-    let near = near.map_or(String::new(), |near| format!("; did you mean {near:?}?"));
+    let near = near.map_or(String::new(), |near| format!(" (did you mean {near:?}?)"));
     let shown = columns
         .iter()
         .take(SHOWN_MAX)
@@ -217,7 +217,7 @@ fn missing_column(mapping: &str, column: &str, columns: &[String]) -> String {
         ""
     };
     format!(
-        "the mapping {mapping} reads the column {column:?}, which the file lacks{near} its columns are {}{more}",
+        "the mapping {mapping} reads the column {column:?}, which the file lacks{near}; its columns are {}{more}",
         shown.join(", ")
     )
 }

@@ -58,9 +58,11 @@ impl Rows {
     pub(super) fn next(&mut self) -> Result<Option<u64>> {
         self.rows.get_mut().begin_row();
         let is_there = self.rows.read_record(&mut self.fields);
-        let is_there = is_there.map_err(|error| match error.into_kind() {
-            csv::ErrorKind::Io(error) => anyhow::Error::from(error),
-            _ => anyhow::Error::msg("cannot be read"),
+        let is_there = is_there.map_err(|error| {
+            if let csv::ErrorKind::Io(error) = error.into_kind() {
+                return anyhow::Error::from(error);
+            }
+            anyhow::Error::msg("cannot be read")
         })?;
         self.count += u64::from(is_there);
         Ok(is_there.then(|| self.count + self.rows.get_ref().blank_lines))

@@ -149,7 +149,7 @@ fn a_mapping_that_does_not_fit_the_file_is_refused() {
     };
     assert_eq!(
         refused(SHOP, "no;email;at;street;floor;sku;prize;first;middle\n"),
-        "shop.csv: the mapping shop.toml reads the column \"mail\", which the file lacks; did you mean \"email\"? its columns are \
+        "shop.csv: the mapping shop.toml reads the column \"mail\", which the file lacks (did you mean \"email\"?); its columns are \
          \"no\", \"email\", \"at\", \"street\", \"floor\", \"sku\", \"prize\", \"first\", \"middle\""
     );
     let twice = refused(SHOP, &HEADER.replace("other", "mail"));
