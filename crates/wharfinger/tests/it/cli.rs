@@ -272,7 +272,7 @@ fn the_demonstration_runs_and_says_what_it_shows() {
 #[test]
 fn help_texts_are_as_written_down() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
-    let commands: [&[&str]; 31] = [
+    let commands: [&[&str]; 33] = [
         &[],
         &["serve"],
         &["demo"],
@@ -298,6 +298,8 @@ fn help_texts_are_as_written_down() {
         &["orders"],
         &["orders", "process"],
         &["orders", "cancel"],
+        &["convert"],
+        &["export"],
         &["purge"],
         &["check"],
         &["copy"],
