@@ -90,7 +90,7 @@ impl Bodies {
     /// A resource.
     pub(super) fn one<T: JsonSchema>(generator: &mut SchemaGenerator) -> Self {
         Self::ok(
-            "Done, or already done before",
+            "The resource as it is now",
             Content::json_of::<T>(generator),
         )
     }
@@ -106,7 +106,7 @@ impl Bodies {
 
     /// A page of a list.
     pub(super) fn page<T: JsonSchema>(generator: &mut SchemaGenerator) -> Self {
-        Self::ok("A page", Content::json_of::<Page<T>>(generator))
+        Self::ok("A page of the list", Content::json_of::<Page<T>>(generator))
     }
 
     /// A page of a list whose entries have no Rust type.
@@ -119,7 +119,7 @@ impl Bodies {
                 "next": {"type": ["string", "null"], "description": "The cursor of the next page; null at the end"},
             },
         });
-        Self::ok("A page", Content::json(page))
+        Self::ok("A page of the list", Content::json(page))
     }
 
     /// Adds another media type to the first response.

@@ -62,7 +62,7 @@ const OPERATIONS: [Operation; 5] = [
             wrong_root: WrongRoot::Refuse,
             empty_body: EmptyBody::Malformed,
         },
-        summary: "Create a batch of orders, each under a name that the sender chooses",
+        summary: "Create a batch of orders",
         parameters: &[query::XML],
     },
     Operation {

@@ -139,7 +139,7 @@ static OPERATIONS: &[Operation] = &[
         path: "/v2/pendingorders",
         scope: Some(Scope::OrdersRead),
         action: Action::Stream,
-        summary: "List all pending orders",
+        summary: "List pending orders",
         parameters: &[],
     },
 ];

@@ -16,12 +16,12 @@ pub(super) static OPERATIONS: &[Operation] = &[Operation {
         wrong_root: WrongRoot::Refuse,
         empty_body: EmptyBody::Malformed,
     },
-    summary: "Submit orders: an array, one object, or one object per line",
+    summary: "Submit a batch of orders",
     parameters: &[
         Parameter::query(
             "organisation",
             Organisation,
-            "The organisation of orders that name none",
+            "The organisation of orders that do not name one",
         ),
         Parameter::query(
             "policy",

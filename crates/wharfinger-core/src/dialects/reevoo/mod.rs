@@ -72,7 +72,7 @@ const ORGANISATIONS: Operation = Operation {
     path: "/v4/organisations",
     scope: Some(Scope::OrdersWrite),
     action: Action::Show,
-    summary: "List the organisations of the key",
+    summary: "List the organisations of this key",
     parameters: request::PAGE,
 };
 
@@ -83,7 +83,7 @@ const ORGANISATION: Operation = Operation {
     path: "/v4/organisations/{trkref}",
     scope: Some(Scope::OrdersWrite),
     action: Action::Show,
-    summary: "Show an organisation of the key",
+    summary: "Show an organisation of this key",
     parameters: &[],
 };
 

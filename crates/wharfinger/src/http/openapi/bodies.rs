@@ -90,7 +90,7 @@ fn submission(dialect: &dyn Dialect, generator: &mut SchemaGenerator) -> Bodies 
             (207, "Some orders were accepted", outcome()),
             (
                 422,
-                "No order was accepted. As problem details: the Idempotency-Key was used for another request",
+                "No order was accepted. With problem details: the Idempotency-Key was already used for another request",
                 none_accepted,
             ),
         ],

@@ -30,7 +30,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
     path: "/v1/customers/erase",
     scope: Some(Scope::Admin),
     kind: Kind::Plain,
-    summary: "Erase a person from an organisation's orders, receipts and saved responses",
+    summary: "Erase the data of a person",
     parameters: &[],
     bodies: |generator| {
         let request = object(

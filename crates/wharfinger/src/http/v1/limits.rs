@@ -23,7 +23,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
     path: "/v1/limits",
     scope: None,
     kind: Kind::Plain,
-    summary: "Show the limits of requests, what the key may do, and what is left of its rates",
+    summary: "Show request limits, permissions of the key, and its remaining rates",
     parameters: &[],
     bodies: Bodies::one::<LimitsView>,
     handler: |r| Box::pin(async move { show(r.app, r.call) }),

@@ -41,7 +41,7 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/v1/orders",
         scope: Some(Scope::OrdersRead),
         kind: Kind::Plain,
-        summary: "List orders, in every dialect",
+        summary: "List orders of every dialect",
         parameters: &[
             ORGANISATION,
             query(
@@ -125,7 +125,7 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/v1/orders/{id}/history",
         scope: Some(Scope::OrdersRead),
         kind: Kind::Plain,
-        summary: "List the history of an order, newest first: its revisions, verbatim, and its state changes",
+        summary: "List the revisions and state changes of an order",
         parameters: PAGE,
         bodies: Bodies::page::<HistoryEntryView>,
         handler: |r| Box::pin(history(r.app, r.call)),

@@ -37,7 +37,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
     path: "/v1/batches/{id}/rejected",
     scope: Some(Scope::OrdersRead),
     kind: Kind::Plain,
-    summary: "List the rejected orders of a batch, with their errors or ready to be sent again",
+    summary: "List the rejected orders of a batch",
     parameters: &[
         query(
             "form",
@@ -47,7 +47,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
         query(
             "index",
             Number(0, u32::MAX as u64),
-            "Only the order at this position of the batch, from 0, byte for byte",
+            "Only the order at this position in the batch, counted from 0, exactly as it was sent",
         ),
         LIMIT,
         AFTER,

@@ -149,7 +149,7 @@ fn many_bodies(generator: &mut SchemaGenerator) -> Bodies {
         (207, "Some orders were changed", vec![some]),
         (
             422,
-            "No order was changed. As problem details: the body is invalid",
+            "No order was changed. With problem details: the body is invalid",
             vec![none, Content::problem(generator)],
         ),
     ])

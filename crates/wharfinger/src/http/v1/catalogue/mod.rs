@@ -46,7 +46,7 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/v1/organisations/{code}/products",
         scope: Some(Scope::Admin),
         kind: Kind::Plain,
-        summary: "List products with their stock, in the order in which they were first loaded",
+        summary: "List products with their stock",
         parameters: &[
             query("id", Number(0, PIECES_MAX), "Only the product with this id"),
             query("sku", Text, "Only the product with this SKU"),
@@ -67,7 +67,7 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/v1/organisations/{code}/products",
         scope: Some(Scope::Admin),
         kind: Kind::Plain,
-        summary: "Load products and their stock: an array, one object, or one object per line",
+        summary: "Load products and their stock",
         parameters: LOAD,
         bodies: |generator| schema::load::<LoadView>(&schema::product(), generator),
         handler: |r| {
@@ -83,7 +83,7 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/v1/organisations/{code}/customers",
         scope: Some(Scope::Admin),
         kind: Kind::Plain,
-        summary: "List customers, ordered by id",
+        summary: "List customers",
         parameters: &[
             query(
                 "id",
@@ -103,7 +103,7 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/v1/organisations/{code}/customers",
         scope: Some(Scope::Admin),
         kind: Kind::Plain,
-        summary: "Load customers: an array, one object, or one object per line",
+        summary: "Load customers",
         parameters: LOAD,
         bodies: |generator| schema::load::<LoadView>(&schema::customer(), generator),
         handler: |r| {

@@ -34,7 +34,7 @@ pub(super) fn load<T: JsonSchema>(entry: &Value, generator: &mut SchemaGenerator
         (207, "Some entries were loaded", vec![some]),
         (
             422,
-            "No entry was loaded. As problem details: the Idempotency-Key was used for another request",
+            "No entry was loaded. With problem details: the Idempotency-Key was already used for another request",
             vec![none, Content::problem(generator)],
         ),
     ];

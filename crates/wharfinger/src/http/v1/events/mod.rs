@@ -51,7 +51,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
         query(
             "wait",
             Seconds(WAIT_S_MAX),
-            "How long to wait if there are no new events",
+            "How long to wait if there are no new events, such as `30s`",
         ),
         LIMIT,
         query(

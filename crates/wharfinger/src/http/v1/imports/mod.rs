@@ -37,12 +37,12 @@ pub(super) static ROUTES: &[Route] = &[
         path: "/v1/imports/{id}",
         scope: Some(Scope::OrdersWrite),
         kind: Kind::TakesOrders,
-        summary: "Import a file of any length, one order per line, or a part of it",
+        summary: "Import a file of orders, or the next part of it",
         parameters: &[
             query(
                 "organisation",
                 Organisation,
-                "The organisation of orders that name none",
+                "The organisation of orders that do not name one",
             ),
             query(
                 "dialect",
