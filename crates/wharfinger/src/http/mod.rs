@@ -41,11 +41,8 @@ pub fn routes(app: &Arc<App>) -> Router {
     let router = Router::new()
         .route("/healthz", get(health::lives))
         .route("/readyz", get(health::takes_writes))
-        .route("/metrics", get(metrics::metrics))
-        .route("/openapi.json", get(openapi::show))
-        .route("/docs", get(openapi::page))
-        .route("/docs/page.js", get(openapi::script))
-        .route("/docs/page.css", get(openapi::style))
+        .route("/metrics", get(metrics::metrics));
+    let router = openapi::add_to(router)
         .layer(from_fn(request_id::with_request_id))
         .with_state(Arc::clone(app));
     let router = routes::add_to(router, app);

@@ -1,4 +1,4 @@
-//! The API description and its page: complete, valid, and consistent with the server's responses.
+//! The API description: complete, valid, and consistent with the server's responses.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,12 @@ use serde_json::{Map, Value, json};
 use wharfinger::http::dialect_routes;
 use wharfinger::http::openapi::document;
 use wharfinger_core::canonical::schema;
-use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::problem::Code;
 
 use crate::support::changes::administrator;
 use crate::support::client::{Request, Response};
 use crate::support::fixture::{self, basic, secret_of};
 use crate::support::server::Server;
-use crate::support::v1::{order, request, submit};
+use crate::support::v1::{order, submit};
 
 /// Validates values against schemas of the document.
 struct Described {
@@ -115,10 +113,17 @@ fn every_operation_is_described_and_nothing_else() {
 fn the_document_is_what_openapi_demands() {
     let described = Described::new();
     assert_eq!(described.document["openapi"], "3.1.0");
+    let tags = described.document["tags"].as_array().unwrap().iter();
+    let tags: BTreeSet<_> = tags.map(|tag| tag["name"].to_string()).collect();
+    assert!(
+        !tags.contains("\"native\""),
+        "a resource has no tag: {tags:?}"
+    );
     let mut ids = BTreeSet::new();
     for (method, path, operation) in described.operations() {
         let place = format!("{method} {path}");
         assert!(ids.insert(operation["operationId"].to_string()), "{place}");
+        assert!(tags.contains(&operation["tags"][0].to_string()), "{place}");
         let in_path: BTreeSet<_> = path
             .split('/')
             .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
@@ -354,47 +359,6 @@ fn an_order_fits_what_is_described_of_it() {
     let mut known = schema::read_back();
     known.as_object_mut().unwrap().remove("$schema");
     assert_eq!(told["required"], known["required"]);
-}
-
-#[test]
-fn the_server_serves_the_document_and_a_page_that_fetches_nothing_from_elsewhere() {
-    let data = fixture::data_directory();
-    let server = Server::start(data.path());
-    let served = server.send(&Request::new("GET", "/openapi.json"));
-    assert_eq!(served.header("content-type"), Some("application/json"));
-    assert_eq!(served.json(), document());
-    let page = server.send(&Request::new("GET", "/docs"));
-    assert_eq!(page.status, 200);
-    let policy = page.header("content-security-policy").unwrap();
-    assert!(policy.starts_with("default-src 'none'"), "{policy}");
-    for target in ["/docs", "/docs/page.js", "/docs/page.css"] {
-        let response = server.send(&Request::new("GET", target));
-        assert_eq!(response.status, 200, "{target}");
-        assert!(response.header("content-security-policy").is_some());
-        for elsewhere in ["http:", "https:", "//cdn", "@import", "url("] {
-            assert!(
-                !response.text().contains(elsewhere),
-                "{target}: {elsewhere}"
-            );
-        }
-    }
-}
-
-#[test]
-fn every_code_has_its_anchor() {
-    let data = fixture::data_directory();
-    let server = Server::start(data.path());
-    let page = server.send(&Request::new("GET", "/docs"));
-    let failures = RequestFailure::examples();
-    let ids = failures.iter().map(RequestFailure::id);
-    for id in ids.chain(Code::EXAMPLES.iter().map(Code::id)) {
-        let anchor = format!("<tr id=\"{id}\">");
-        assert_eq!(page.text().matches(&anchor).count(), 1, "{id}");
-    }
-    let refused = server.send(&request("GET", "/v1/orders/7", "full")).json();
-    let place = refused["type"].as_str().unwrap().strip_prefix("/docs#");
-    let anchor = format!("<tr id=\"{}\">", place.unwrap());
-    assert!(page.text().contains(&anchor), "{anchor}");
 }
 
 #[test]

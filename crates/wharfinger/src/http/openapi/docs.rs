@@ -4,42 +4,77 @@
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
+use axum::Router;
 use axum::response::Response;
+use axum::routing::get;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::problem::Code;
 
 use super::super::answer::respond;
 
-/// Content security policy: own script, own style sheet, requests to this server only.
+/// Content security policy: own scripts, own style sheet, requests to this server only.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// How long the page and the description may be cached. It is short, so that a new server version is seen soon.
 pub(super) const CACHED: &str = "max-age=300";
 
-const PAGE: &str = include_str!("page.html");
+const PAGE: &str = include_str!("page/page.html");
 /// Placeholders in the page for the two lists of codes.
 const FAILURES: &str = "<!-- failures -->";
 const PROBLEMS: &str = "<!-- problems -->";
 
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+
+/// A file of the page, with its path and its media type.
+macro_rules! file {
+    ($name:literal, $content_type:expr) => {
+        (
+            concat!("/docs/", $name),
+            $content_type,
+            include_str!(concat!("page/", $name)),
+        )
+    };
+}
+
+/// The files that the page loads. `page.js` imports the other scripts.
+const FILES: [(&str, &str, &str); 12] = [
+    file!("page.css", STYLE),
+    file!("page.js", SCRIPT),
+    file!("answer.js", SCRIPT),
+    file!("curl.js", SCRIPT),
+    file!("dom.js", SCRIPT),
+    file!("form.js", SCRIPT),
+    file!("json.js", SCRIPT),
+    file!("key.js", SCRIPT),
+    file!("request.js", SCRIPT),
+    file!("route.js", SCRIPT),
+    file!("schema.js", SCRIPT),
+    file!("search.js", SCRIPT),
+];
+
+/// The routes of the page and of its files.
+pub(in super::super) fn add_to<S>(router: Router<S>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let router = router.route("/docs", get(page)).route("/docs/", get(page));
+    FILES
+        .iter()
+        .fold(router, |router, (path, content_type, text)| {
+            router.route(path, get(async || file(content_type, text)))
+        })
+}
+
 /// `GET /docs`.
-pub(in super::super) async fn page() -> Response {
+async fn page() -> Response {
     static BODY: OnceLock<String> = OnceLock::new();
     let body = BODY.get_or_init(|| {
         PAGE.replace(FAILURES, &failures())
             .replace(PROBLEMS, &problems())
     });
     file("text/html; charset=utf-8", body)
-}
-
-/// `GET /docs/page.js`.
-pub(in super::super) async fn script() -> Response {
-    file("text/javascript; charset=utf-8", include_str!("page.js"))
-}
-
-/// `GET /docs/page.css`.
-pub(in super::super) async fn style() -> Response {
-    file("text/css; charset=utf-8", include_str!("page.css"))
 }
 
 fn file(content_type: &'static str, text: &str) -> Response {

@@ -2,33 +2,36 @@
 
 mod bodies;
 mod docs;
+mod parameters;
+mod tags;
 
 use std::sync::OnceLock;
 
+use axum::Router;
 use axum::response::Response;
+use axum::routing::get;
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
-use wharfinger_core::dialect::{
-    Action, Dialect, Operation, Parameter, ParameterKind, ParameterPlace, Reply,
-};
+use wharfinger_core::dialect::{Dialect, Operation, Reply};
 use wharfinger_core::dialects;
 
-use self::bodies::{SAMPLE_KEY, sample_path};
-pub(super) use self::docs::{page, script, style};
+use self::bodies::SAMPLE_KEY;
+use self::parameters::parameters;
 use super::answer::respond;
-use super::describe::{Bodies, CODE_PATTERN, Content};
+use super::describe::{Bodies, Content};
 use super::routes::{ENDPOINTS, Endpoint};
-use super::simulate::Simulation;
-use crate::access::rules::CODE_CHARS_MAX;
 
-/// Pattern of date and time values in the years that a vendor's clients use.
-const SPACED_TIME: &str = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$";
-/// Longest idempotency key, in characters.
-const IDEMPOTENCY_KEY_CHARS_MAX: u64 = 255;
+/// Adds `GET /openapi.json` and the page `/docs`.
+pub(super) fn add_to<S>(router: Router<S>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    docs::add_to(router.route("/openapi.json", get(show)))
+}
 
 /// `GET /openapi.json`.
-pub(super) async fn show() -> Response {
+async fn show() -> Response {
     static BODY: OnceLock<Vec<u8>> = OnceLock::new();
     let body = BODY.get_or_init(|| {
         serde_json::to_vec_pretty(&document()).expect("a document of texts and numbers is JSON")
@@ -61,7 +64,6 @@ pub fn document() -> Value {
     let mut schemas = generator.take_definitions(true);
     schemas.insert("Order".to_owned(), bodies::order());
     schemas.insert("OrderSubmission".to_owned(), bodies::order_submission());
-    let tags: Vec<_> = dialects::ALL.iter().map(|dialect| tag(*dialect)).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -71,17 +73,15 @@ pub fn document() -> Value {
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "tags": tags,
+        "tags": tags::tags(),
+        // The page writes the organisation of the key in place of this one.
+        "x-example-organisation": SAMPLE_KEY.organisation,
         "paths": paths,
         "components": {
             "schemas": schemas,
             "securitySchemes": security_schemes(),
         },
     })
-}
-
-fn tag(dialect: &dyn Dialect) -> Value {
-    json!({"name": dialect.id()})
 }
 
 fn describe(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
@@ -92,7 +92,7 @@ fn describe(endpoint: &Endpoint, generator: &mut SchemaGenerator) -> Value {
         "operationId": format!("{}_{}", dialect.id(), operation.name),
         "summary": operation.summary,
         "description": scope(operation),
-        "tags": [dialect.id()],
+        "tags": [tags::tag(endpoint)],
         "security": security(dialect),
         "parameters": parameters(dialect, operation),
         "responses": responses(&bodies, is_own, generator),
@@ -145,7 +145,7 @@ fn responses(bodies: &Bodies, is_own: bool, generator: &mut SchemaGenerator) -> 
         };
         responses.insert(status, response);
     }
-    let mut refusal = json!({"description": "The request was refused, and nothing was stored"});
+    let mut refusal = json!({"description": "The request was refused and had no effect"});
     refusal["content"] = if is_own {
         let problem = dialects::answer_schemas(generator).problem;
         json!({"application/problem+json": {"schema": problem}})
@@ -158,127 +158,6 @@ fn responses(bodies: &Bodies, is_own: bool, generator: &mut SchemaGenerator) -> 
 
 fn headers() -> Value {
     json!({"X-Request-Id": {"schema": {"type": "string"}, "description": "The id of the request in the server's log"}})
-}
-
-fn parameters(dialect: &'static dyn Dialect, operation: &Operation) -> Vec<Value> {
-    let mut parameters = Vec::new();
-    let samples = sample_path(dialect, operation.path);
-    for segment in operation.path.split('/') {
-        if let Some(name) = segment
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'))
-        {
-            let is_id = name == "id" && !operation.path.starts_with("/v1/keys");
-            let schema = if is_id {
-                json!({"type": "string", "format": "uuid"})
-            } else {
-                json!({"type": "string", "minLength": 1})
-            };
-            let mut parameter =
-                json!({"name": name, "in": "path", "required": true, "schema": schema});
-            if let Some(sample) = samples.get(name) {
-                parameter["example"] = sample.as_str().into();
-            }
-            parameters.push(parameter);
-        }
-    }
-    parameters.extend(operation.parameters.iter().map(parameter));
-    parameters.extend(further_fields(dialect));
-    let takes_orders = matches!(operation.action, Action::Submit { .. });
-    let has_dry_run = operation
-        .parameters
-        .iter()
-        .any(|parameter| parameter.name == "dry_run");
-    if takes_orders && !has_dry_run {
-        let about = "Judge all orders and store nothing";
-        let dry_run = Parameter::query("dry_run", ParameterKind::Boolean, about);
-        parameters.push(parameter(&dry_run));
-    }
-    if operation.method != "GET" && !operation.path.starts_with("/v1/imports") {
-        parameters.push(json!({
-            "name": "Idempotency-Key",
-            "in": "header",
-            "description": "Makes retries safe: a request repeated with the same key runs once and gets the first response again",
-            "schema": {
-                "type": "string",
-                "minLength": 1,
-                "maxLength": IDEMPOTENCY_KEY_CHARS_MAX,
-                "pattern": "^[!#-~]([ -~]*[!#-~])?$",
-            },
-        }));
-    }
-    if operation.method != "GET" {
-        parameters.push(json!({
-            "name": "Wharfinger-Simulate",
-            "in": "header",
-            "description": "Only for keys that were created for tests: fails as named, to show how a client takes it",
-            "schema": {"type": "string", "enum": Simulation::NAMES},
-        }));
-    }
-    parameters
-}
-
-/// Header fields of a dialect's requests besides the key, from its samples.
-fn further_fields(dialect: &dyn Dialect) -> Vec<Value> {
-    let fields = dialect.samples(&SAMPLE_KEY).one.headers.into_iter();
-    let further = fields.filter(|(name, _)| *name != "content-type").skip(1);
-    let fields = further.map(|(name, value)| {
-        json!({
-            "name": name,
-            "in": "header",
-            "required": true,
-            "schema": {"type": "string", "minLength": 1},
-            "example": value,
-        })
-    });
-    fields.collect()
-}
-
-fn parameter(parameter: &Parameter) -> Value {
-    let schema = match parameter.kind {
-        ParameterKind::Text => json!({"type": "string"}),
-        ParameterKind::Texts => json!({"type": "string", "pattern": r"[^,\s]"}),
-        ParameterKind::Organisation => {
-            json!({"type": "string", "pattern": CODE_PATTERN, "maxLength": CODE_CHARS_MAX})
-        }
-        ParameterKind::Cursor => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}),
-        ParameterKind::Number(min, max) => {
-            json!({"type": "integer", "minimum": min, "maximum": max})
-        }
-        ParameterKind::Boolean => json!({"type": "boolean"}),
-        ParameterKind::OneOf(choices) => json!({"type": "string", "enum": choices}),
-        ParameterKind::SomeOf(choices) => {
-            let one = choices.join("|").replace('.', r"\.");
-            let several = format!("^({one})(,({one}))*$");
-            json!({"type": "string", "anyOf": [{"enum": choices}, {"pattern": several}]})
-        }
-        ParameterKind::Dialect => json!({"type": "string", "enum": dialect_ids()}),
-        ParameterKind::Form => {
-            let mut forms = dialect_ids();
-            forms.push("submitted");
-            json!({"type": "string", "enum": forms})
-        }
-        ParameterKind::DayOrTime => {
-            json!({"type": "string", "anyOf": [{"format": "date"}, {"pattern": SPACED_TIME}]})
-        }
-        ParameterKind::Time => json!({"type": "string", "format": "date-time"}),
-        ParameterKind::TimeOrSpan => {
-            json!({"type": "string", "anyOf": [{"format": "date-time"}, {"pattern": "^[1-9][0-9]{0,4}[mhd]$"}]})
-        }
-        ParameterKind::Uuid => json!({"type": "string", "format": "uuid"}),
-        ParameterKind::Seconds(_) => json!({"type": "string", "pattern": "^[0-9]{1,2}s$"}),
-    };
-    let place = match parameter.place {
-        ParameterPlace::Query => "query",
-        ParameterPlace::Header => "header",
-    };
-    json!({
-        "name": parameter.name,
-        "in": place,
-        "required": parameter.is_required,
-        "description": parameter.about,
-        "schema": schema,
-    })
 }
 
 /// Authentication of a dialect's requests, from the header fields of its samples.
@@ -306,8 +185,4 @@ fn security_schemes() -> Value {
         schemes.insert(scheme_name(*dialect), scheme);
     }
     Value::Object(schemes)
-}
-
-fn dialect_ids() -> Vec<&'static str> {
-    dialects::ALL.iter().map(|dialect| dialect.id()).collect()
 }

@@ -1,5 +1,6 @@
 //! Test support: a real server on its own data directory, and plain HTTP requests to it.
 
+pub(crate) mod browser;
 #[expect(dead_code, reason = "the pure runner uses more of it")]
 #[path = "../../../../wharfinger-core/tests/support/case.rs"]
 pub(crate) mod case;
