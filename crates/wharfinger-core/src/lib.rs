@@ -10,6 +10,7 @@
 //! dialect/    the trait, and what passes through it: requests, slots, stored orders, replies
 //! decide/     the decisions: admission, catalogue, fulfilment
 //! canonical/  the order that all dialects share
+//! hint/       what is wrong with a value, and what was probably meant
 //! reading/    how attributes are read: forms, rules, codes, moments
 //! order/      the words of all rooms: ids, organisations, amounts, problems, failures, outcomes
 //! json/       bytes → values, faults and content hashes
@@ -33,6 +34,7 @@ pub mod convert;
 pub mod decide;
 pub mod dialect;
 pub mod dialects;
+pub mod hint;
 pub mod json;
 pub mod judge;
 pub mod kept;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From top to bottom. A room is a folder or a file.
-const ROOMS: [&str; 11] = [
+const ROOMS: [&str; 12] = [
     "convert",
     "judge",
     "kept",
@@ -12,6 +12,7 @@ const ROOMS: [&str; 11] = [
     "dialect",
     "decide",
     "canonical",
+    "hint",
     "reading",
     "order",
     "json",

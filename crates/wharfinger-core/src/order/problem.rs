@@ -34,11 +34,12 @@ impl Problem {
         size_of::<Self>() + self.path.0.capacity() * size_of::<Step>() + self.path.name_bytes()
     }
 
-    /// The approximate size of the problem in a response, in bytes: its path twice, its code and a message.
+    /// The approximate size of the problem in a response, in bytes: its path twice, its code, a message and a hint.
     #[must_use]
     pub fn response_bytes(&self) -> usize {
         const SENTENCE_BYTES: usize = 160;
-        SENTENCE_BYTES + 2 * self.path.name_bytes()
+        const HINT_BYTES: usize = 320;
+        SENTENCE_BYTES + HINT_BYTES + 2 * self.path.name_bytes()
     }
 }
 

@@ -4,7 +4,8 @@ use super::wire::{Answer as OrderAnswer, Batch, No};
 use super::{UPDATE, present};
 use crate::decide::admit::Intent;
 use crate::dialect::{Action, Answer, Operation, Orders, Reply, Slot, Submitted, Verdict};
-use crate::json::Envelope;
+use crate::hint::{self, Asked, appended};
+use crate::json::{Envelope, NameCase};
 use crate::order::failure::{FailureClass, RequestFailure};
 use crate::order::outcome::{Outcome, Taken, WITHHELD};
 use crate::order::problem::{Code, Problem, Step};
@@ -149,17 +150,12 @@ fn yes(slot: &Slot<'_>, taken: &Taken) -> OrderAnswer {
 fn no(slot: &Slot<'_>, problems: &[Problem]) -> No {
     let holds = |code: &i8| problems.iter().any(|problem| code_of(problem) == *code);
     let code = PRECEDENCE.into_iter().find(holds).unwrap_or(WRONG);
-    let mut msg = String::new();
-    for problem in problems {
-        if code_of(problem) != code {
-            continue;
-        }
-        if !msg.is_empty() {
-            msg.push_str("; ");
-        }
-        msg.push_str(&sentence(slot, problem));
-    }
-    No::new(code, msg)
+    let told = problems.iter().filter(|problem| code_of(problem) == code);
+    let asked = told.clone().map(|one| Asked::of(one, &slot.warnings));
+    let hints = hint::hints(Some(slot.raw), NameCase::Exact, &Vec::from_iter(asked));
+    let pairs = told.zip(&hints);
+    let sentences = pairs.map(|(problem, hint)| appended(sentence(slot, problem), hint));
+    No::new(code, Vec::from_iter(sentences).join("; "))
 }
 
 fn code_of(problem: &Problem) -> i8 {

@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 
 use super::stored;
 use super::wire::{Page, Refusal, Saved};
-use crate::dialect::{Orders, Reply, StoredOrder, Submitted};
+use crate::dialect::{Orders, Reply, Slot, StoredOrder, Submitted};
+use crate::hint::{self, appended};
+use crate::json::NameCase;
 use crate::order::failure::{FailureClass, RequestFailure};
 use crate::order::outcome::{Outcome, State, WITHHELD};
 use crate::order::problem::{Code, CodeClass, Problem};
-use crate::order::warning::{Warning, with_hint};
 
 /// The value of `WWW-Authenticate`. There is no registered scheme for a vendor's own header.
 const CHALLENGE: &str = "AccessKey realm=\"orders\"";
@@ -24,7 +25,7 @@ pub(super) fn saved(submitted: &Submitted<'_>, with_messages: bool) -> Reply {
         answers.push(Saved {
             packingslipno: slot.key.as_deref(),
             result: outcome.taken().is_some(),
-            msg: with_messages.then(|| message(outcome, &slot.warnings)),
+            msg: with_messages.then(|| message(slot, outcome)),
         });
     }
     Reply::json(200, &answers)
@@ -36,15 +37,16 @@ pub(super) fn one(submitted: &Submitted<'_>) -> Reply {
     Reply::json(200, &submitted.outcomes.iter().any(is_saved))
 }
 
-fn message(outcome: &Outcome, warnings: &[Warning]) -> String {
+fn message(slot: &Slot<'_>, outcome: &Outcome) -> String {
     match outcome {
         Outcome::Accepted(_) | Outcome::Updated(_) | Outcome::Unchanged(_) => String::new(),
         // An order that was cancelled by other means than DELETE keeps its number. It is as final as a processed one.
         Outcome::Rejected(problems) if problems.iter().any(is_final) => "already processed".into(),
         Outcome::Rejected(problems) => {
-            let sentence = |problem: &Problem| with_hint(problem.to_string(), problem, warnings);
-            let sentences: Vec<String> = problems.iter().map(sentence).collect();
-            sentences.join("; ")
+            let hints = hint::of_problems(slot.raw, NameCase::Ignored, problems, &slot.warnings);
+            let pairs = problems.iter().zip(&hints);
+            let sentences = pairs.map(|(problem, hint)| appended(problem.to_string(), hint));
+            Vec::from_iter(sentences).join("; ")
         }
         Outcome::Withheld => WITHHELD.into(),
     }

@@ -6,10 +6,12 @@ use serde::{Serialize, Serializer};
 
 use super::wire::{Batch, BatchError, OrderError, OrderResult, OrderWarning, Refusal};
 use crate::dialect::{Reply, Results, Slot, Submitted};
+use crate::hint::{self, Asked, Hint};
+use crate::json::NameCase;
 use crate::order::failure::RequestFailure;
 use crate::order::outcome::{BatchStatus, Counts, Outcome};
 use crate::order::problem::{Code, Problem, Step};
-use crate::order::warning::{Warning, with_hint};
+use crate::order::warning::Warning;
 
 /// The outcome of a batch: 200 if every order was stored, 207 if some were, 422 if none was.
 pub(super) fn batch(submitted: &Submitted<'_>) -> Reply {
@@ -89,20 +91,28 @@ fn result<'s>(index: usize, slot: &'s Slot<'s>, outcome: &'s Outcome) -> OrderRe
         number,
         orders: taken.map_or(&[], |taken| &taken.sub_orders),
         revision: taken.map(|taken| taken.revision),
-        errors: problems
-            .iter()
-            .map(|problem| error(problem, &slot.warnings))
-            .collect(),
+        errors: errors(Some(slot.raw), problems, &slot.warnings),
         warnings: slot.warnings.iter().map(warning).collect(),
     }
 }
 
-fn error(problem: &Problem, warnings: &[Warning]) -> OrderError {
-    OrderError {
+/// Problems of one order. Without its text, no value is shown.
+fn errors(text: Option<&str>, problems: &[Problem], warnings: &[Warning]) -> Vec<OrderError> {
+    if problems.is_empty() {
+        return Vec::new();
+    }
+    let asked = problems.iter().map(|problem| Asked::of(problem, warnings));
+    let hints = hint::hints(text, NameCase::Exact, &Vec::from_iter(asked));
+    let pairs = problems.iter().zip(hints);
+    let error = |(problem, hint): (&Problem, Hint)| OrderError {
         pointer: problem.path.pointer(),
         code: problem.code.id(),
-        message: with_hint(sentence(problem), problem, warnings),
-    }
+        message: sentence(problem),
+        value: hint.value,
+        rule: hint.rule,
+        hint: hint.hint,
+    };
+    pairs.map(error).collect()
 }
 
 fn warning(warning: &Warning) -> OrderWarning {
@@ -110,6 +120,7 @@ fn warning(warning: &Warning) -> OrderWarning {
         pointer: warning.path.pointer(),
         code: warning.code.id(),
         message: warning.to_string(),
+        hint: hint::of_warning(warning),
     }
 }
 
@@ -135,7 +146,7 @@ pub(super) fn problem(failure: &RequestFailure, path: &str) -> Reply {
     };
     let mut errors = Vec::new();
     if let RequestFailure::Invalid(problems) = failure {
-        errors.extend(problems.iter().map(|problem| error(problem, &[])));
+        errors = self::errors(None, problems, &[]);
     }
     let body = Refusal {
         r#type: format!("/docs#{}", failure.id()),

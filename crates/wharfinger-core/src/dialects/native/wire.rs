@@ -99,6 +99,15 @@ pub(super) struct OrderError {
     pub pointer: String,
     pub code: &'static str,
     pub message: String,
+    /// The value that was sent, at most 100 characters of it. Absent if the attribute is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// What a valid value is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What is wrong with the value, or what was probably meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// One warning about an order.
@@ -108,6 +117,9 @@ pub(super) struct OrderWarning {
     pub pointer: String,
     pub code: &'static str,
     pub message: String,
+    /// What was probably meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 #[expect(
