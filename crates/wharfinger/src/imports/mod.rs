@@ -242,7 +242,8 @@ impl Pipeline<'_> {
         let tried = self.app.store.try_batch(prepare(&heading, &judged.slots));
         let decided = handle.block_on(tried).map_err(Stopped::Store)?;
         let outcomes = one_outcome_a_slot(&judged.slots, decided);
-        trial.note(chunk.lines, &judged.slots, &outcomes);
+        let names = self.part.options.dialect.name_case();
+        trial.note(chunk.lines, names, &judged.slots, &outcomes);
         self.lines += chunk.lines;
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! The result of an import in a dry run. Nothing is stored.
 
 use wharfinger_core::dialect::Slot;
+use wharfinger_core::hint::{self, Hint};
+use wharfinger_core::json::NameCase;
 use wharfinger_core::order::outcome::{Counts, Outcome};
 use wharfinger_core::order::problem::Problems;
 
@@ -31,11 +33,19 @@ pub(crate) struct RejectedLine {
     pub(crate) key: Option<String>,
     /// Everything that is wrong with the order.
     pub(crate) problems: Problems,
+    /// What can be said about each problem besides its message.
+    pub(crate) hints: Vec<Hint>,
 }
 
 impl Trial {
     /// Adds the outcomes of a chunk of this many lines.
-    pub(super) fn note(&mut self, lines: u64, slots: &[Slot<'_>], outcomes: &[Outcome]) {
+    pub(super) fn note(
+        &mut self,
+        lines: u64,
+        names: NameCase,
+        slots: &[Slot<'_>],
+        outcomes: &[Outcome],
+    ) {
         self.lines += lines;
         self.pieces += 1;
         for (slot, outcome) in slots.iter().zip(outcomes) {
@@ -49,6 +59,7 @@ impl Trial {
                     line: slot.line.unwrap_or_default(),
                     key: slot.key.as_deref().map(str::to_owned),
                     problems: Problems::clone(problems),
+                    hints: hint::of_problems(slot.raw, names, problems, &slot.warnings),
                 });
             }
         }

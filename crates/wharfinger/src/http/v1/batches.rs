@@ -13,6 +13,7 @@ use serde::Serialize;
 use wharfinger_core::dialect::ParameterKind::{OneOf, Time, Uuid};
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialects;
+use wharfinger_core::json::NameCase;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use wharfinger_core::order::organisation::Scope;
@@ -22,14 +23,15 @@ use super::answer::{Page, ok, time};
 use super::cursor;
 use super::input::{self, Listing};
 use super::parameters::{AFTER, DIALECT, LIMIT, ORGANISATION, query};
+use super::problems::{self, Problem};
 use super::route::{Kind, Route};
 use crate::http::describe::{Bodies, Content, LINES};
 use crate::intake::app::App;
 use crate::intake::request_context::Call;
 use crate::runtime::turns::Caller;
 use crate::store::{
-    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, Recorded, RecordedOutcome,
-    RecordedProblem, Store, StoreError,
+    OutcomeKind, ReadReceipts, ReadResults, ReceiptHead, Recorded, RecordedOutcome, Store,
+    StoreError,
 };
 
 /// Routes of receipts.
@@ -184,27 +186,6 @@ struct OrderResult {
     warnings: Vec<Problem>,
 }
 
-/// One error of an order, or one warning about it.
-#[derive(JsonSchema, Serialize)]
-#[schemars(rename = "RecordedProblem")]
-pub(super) struct Problem {
-    /// The attribute, as a JSON pointer (RFC 6901) relative to the order.
-    pointer: String,
-    code: String,
-    message: String,
-}
-
-impl Problem {
-    /// Describes a problem.
-    pub(super) fn of(problem: &wharfinger_core::order::problem::Problem) -> Self {
-        Self {
-            pointer: problem.path.pointer(),
-            code: problem.code.id().to_owned(),
-            message: problem.to_string(),
-        }
-    }
-}
-
 /// Lists receipts, newest first.
 async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
@@ -273,9 +254,10 @@ async fn results(
                 .find(|kind| kind.name() == name)
         })?;
     let after = listing.after.map(|after| cursor::read("results", after));
-    let batch = find(app, call).await?.id;
+    let head = find(app, call).await?;
+    let names = problems::names(&head.dialect);
     let request = ReadResults {
-        batch,
+        batch: head.id,
         visible: call.visible(),
         only,
         after: after.transpose()?,
@@ -284,14 +266,17 @@ async fn results(
     let codes = codes(call);
     let accept = headers.get("accept").and_then(|value| value.to_str().ok());
     if accept.is_some_and(|accept| accept.contains("ndjson") || accept.contains("jsonl")) {
-        let lines = all(app, request).map_ok(move |recorded| line(&result(recorded, &codes)));
+        let lines =
+            all(app, request).map_ok(move |recorded| line(&result(recorded, &codes, names)));
         return Ok(streamed("application/x-ndjson", lines));
     }
     let page = app.store.results(request).await;
     let page = page.map_err(|error| call.failure(error))?;
     let results = page.results.into_iter();
     Ok(ok(&Page {
-        data: results.map(|recorded| result(recorded, &codes)).collect(),
+        data: results
+            .map(|recorded| result(recorded, &codes, names))
+            .collect(),
         next: page.next.map(|index| cursor::write("results", &index)),
     }))
 }
@@ -389,20 +374,23 @@ fn view(head: &ReceiptHead, codes: &Codes) -> Receipt {
             .iter()
             .map(|kind| ReceiptWarning {
                 index: kind.index,
-                warning: problem(kind.warning.clone()),
+                warning: problems::warning(&kind.warning),
             })
             .collect(),
     }
 }
 
-fn result(recorded: Recorded, codes: &Codes) -> OrderResult {
+fn result(recorded: Recorded, codes: &Codes, names: NameCase) -> OrderResult {
     let outcome = recorded.outcome.kind().name();
     let (order, revision, errors) = match recorded.outcome {
         RecordedOutcome::Accepted(order) => (Some(order), Some(1), Vec::new()),
         RecordedOutcome::Updated(order, revision) | RecordedOutcome::Unchanged(order, revision) => {
             (Some(order), Some(revision), Vec::new())
         }
-        RecordedOutcome::Rejected(rejection) => (None, None, problems(rejection.errors)),
+        RecordedOutcome::Rejected(rejection) => {
+            let errors = problems::errors(&rejection, names);
+            (None, None, errors)
+        }
         RecordedOutcome::Withheld => (None, None, Vec::new()),
     };
     OrderResult {
@@ -417,18 +405,6 @@ fn result(recorded: Recorded, codes: &Codes) -> OrderResult {
         orders: recorded.parts,
         revision,
         errors,
-        warnings: problems(recorded.warnings),
-    }
-}
-
-pub(super) fn problems(recorded: Vec<RecordedProblem>) -> Vec<Problem> {
-    recorded.into_iter().map(problem).collect()
-}
-
-fn problem(recorded: RecordedProblem) -> Problem {
-    Problem {
-        pointer: recorded.pointer,
-        code: recorded.code,
-        message: recorded.message,
+        warnings: problems::warnings(&recorded.warnings),
     }
 }

@@ -17,6 +17,7 @@ mod order_forms;
 mod orders;
 mod organisations;
 mod parameters;
+mod problems;
 mod rejected;
 mod route;
 mod transitions;

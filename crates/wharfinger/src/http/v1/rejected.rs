@@ -15,15 +15,16 @@ use serde_json::{Value, json};
 use wharfinger_core::dialect::ParameterKind::{Number, OneOf};
 use wharfinger_core::dialect::{Action, Dialect};
 use wharfinger_core::dialects;
-use wharfinger_core::json::Envelope;
+use wharfinger_core::json::{Envelope, NameCase};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::Scope;
 
 use super::answer::{Page, ok};
-use super::batches::{Problem, all, find, problems, streamed};
+use super::batches::{all, find, streamed};
 use super::cursor;
 use super::input::{self, Listing};
 use super::parameters::{AFTER, LIMIT, query};
+use super::problems::{self, Problem};
 use super::route::{Kind, Route};
 use crate::http::describe::{Bodies, Content};
 use crate::intake::app::App;
@@ -133,10 +134,15 @@ async fn list(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailur
     if is_resend == Some(true) {
         return resend(app, call, &head, request).await;
     }
+    let names = problems::names(&head.dialect);
     let page = app.store.results(request).await;
     let page = page.map_err(|error| call.failure(error))?;
     Ok(ok(&Page {
-        data: page.results.into_iter().filter_map(rejection).collect(),
+        data: page
+            .results
+            .into_iter()
+            .filter_map(|recorded| rejection(recorded, names))
+            .collect(),
         next: page.next.map(|index| cursor::write("rejected", &index)),
     }))
 }
@@ -263,10 +269,11 @@ fn is_gone(recorded: &Recorded) -> bool {
     }
 }
 
-fn rejection(recorded: Recorded) -> Option<Rejected> {
+fn rejection(recorded: Recorded, names: NameCase) -> Option<Rejected> {
     let RecordedOutcome::Rejected(rejection) = recorded.outcome else {
         return None;
     };
+    let errors = problems::errors(&rejection, names);
     let (order, text) = match rejection.text {
         None => (None, None),
         Some(text) => match RawValue::from_string(text.clone()) {
@@ -280,7 +287,7 @@ fn rejection(recorded: Recorded) -> Option<Rejected> {
         name: recorded.name,
         order,
         text,
-        errors: problems(rejection.errors),
-        warnings: problems(recorded.warnings),
+        errors,
+        warnings: problems::warnings(&recorded.warnings),
     })
 }

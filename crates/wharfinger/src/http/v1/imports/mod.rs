@@ -19,9 +19,9 @@ use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::Scope;
 
 use super::answer::{ok, time};
-use super::batches::Problem;
 use super::input;
 use super::parameters::query;
+use super::problems::Problem;
 use super::route::{Kind, Route};
 use crate::http::describe::{Bodies, Content, EVENTS, LINES};
 use crate::intake::app::App;

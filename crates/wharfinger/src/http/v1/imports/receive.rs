@@ -20,8 +20,8 @@ use crate::clock;
 use crate::http::answer::respond;
 use crate::http::body::{self, Media};
 use crate::http::v1::answer::ok;
-use crate::http::v1::batches::Problem;
 use crate::http::v1::input;
+use crate::http::v1::problems;
 use crate::imports::{self, Part, Pieces, Source, Stopped, Trial};
 use crate::intake;
 use crate::intake::app::App;
@@ -140,7 +140,7 @@ fn tried(app: &App, call: &Call<'_>, import: Import, trial: Trial, said: &Said) 
     let lines = trial.rejected.into_iter().map(|rejected| TriedLine {
         line: rejected.line,
         key: rejected.key,
-        errors: rejected.problems.iter().map(Problem::of).collect(),
+        errors: problems::judged(&rejected.problems, &rejected.hints),
     });
     let view = ImportView {
         batches: None,
