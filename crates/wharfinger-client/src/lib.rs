@@ -5,7 +5,9 @@
 //! ```text
 //! convert/      `wharfinger convert`
 //! export/       `wharfinger export`, which the program mounts, because it may have a store
+//! validate/     `wharfinger validate`
 //! profile.rs    `wharfinger profile`
+//! named.rs      a dialect that the user names
 //! offline.rs    orders judged on this machine
 //! out_file.rs   files that are complete or not there
 //! connect/      the connection of a command: --url, --key-file, --profile
@@ -28,12 +30,14 @@ mod convert;
 pub mod export;
 pub mod formulas;
 pub mod http;
+pub mod named;
 pub mod offline;
 pub mod out_file;
 mod profile;
 pub mod report;
 pub mod source;
 pub mod terminal;
+mod validate;
 
 /// The commands of this crate.
 #[derive(Debug, Subcommand)]
@@ -42,6 +46,8 @@ pub enum Command {
     Convert(convert::Convert),
     /// Name a server and a key, for --profile
     Profile(profile::ProfileCommand),
+    /// Judge files of orders, and name every fault
+    Validate(Box<validate::Validate>),
 }
 
 impl Command {
@@ -53,6 +59,7 @@ impl Command {
         match self {
             Self::Convert(command) => command.run(out),
             Self::Profile(command) => command.run(out),
+            Self::Validate(command) => command.run(out),
         }
     }
 }

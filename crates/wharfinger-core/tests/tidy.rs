@@ -6,8 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use wharfinger_core::dialects;
+use wharfinger_core::hint::{self, Asked};
+use wharfinger_core::json::NameCase;
 use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::problem::Code;
+use wharfinger_core::order::problem::{Code, Path as Pointer, Problem};
 use wharfinger_core::order::warning::WarningCode;
 
 /// A longer file contains more than one idea.
@@ -241,18 +243,47 @@ fn the_page_of_warnings_matches_the_code() {
     assert_eq!(codes, expected);
 }
 
-/// The page has one table row per code, in the order of the list: `| code | sentence | when |`.
+/// The page has one table row per code, in the order of the list: `| code | sentence | rule | when |`.
 #[test]
 fn the_page_of_problems_matches_the_code() {
     let page = read(&root().join("docs/problems.md"));
+    let (codes, _) = page.split_once("## Hints").unwrap();
     let mut rows = Vec::new();
-    for line in page.lines().filter(|line| line.starts_with("| `")) {
+    for line in codes.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        rows.push((cells[1].trim_matches('`').to_owned(), cells[2].to_owned()));
+        let code = cells[1].trim_matches('`');
+        rows.push([code, cells[2], cells[3]].map(str::to_owned));
     }
-    let expected: Vec<(String, String)> = Code::EXAMPLES
-        .iter()
-        .map(|code| (code.id().to_owned(), code.to_string()))
-        .collect();
+    let expected: Vec<_> = Code::EXAMPLES.iter().map(row_of_problem).collect();
     assert_eq!(rows, expected);
+}
+
+fn row_of_problem(code: &Code) -> [String; 3] {
+    let problem = Problem::with_order(*code);
+    let asked = [Asked::of(&problem, &[])];
+    let rule = hint::hints(None, NameCase::Exact, &asked).remove(0).rule;
+    let rule = rule.unwrap_or_else(|| "-".into());
+    [code.id().into(), code.to_string(), rule]
+}
+
+/// The page has examples of hints: `| hint for | value | hint |`.
+#[test]
+fn the_examples_of_hints_are_what_the_code_says() {
+    let page = read(&root().join("docs/problems.md"));
+    let (_, table) = page.split_once("| hint for | value | hint |").unwrap();
+    let mut rows = 0;
+    for line in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [id, value] = [cells[1], cells[2]].map(|cell| cell.trim_matches('`'));
+        let code = Code::EXAMPLES.into_iter().find(|code| code.id() == id);
+        let problem = Problem {
+            path: Pointer::of("a"),
+            code: code.unwrap(),
+        };
+        let order = format!("{{\"a\":{value}}}");
+        let hints = hint::of_problems(&order, NameCase::Exact, &[problem], &[]);
+        assert_eq!(hints[0].hint.as_deref(), Some(cells[3]), "{line}");
+        rows += 1;
+    }
+    assert!(rows >= 20, "{rows} examples were found");
 }

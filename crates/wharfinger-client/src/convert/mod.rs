@@ -18,11 +18,10 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use wharfinger_core::dialect::Dialect;
-use wharfinger_core::dialects;
 
 use self::order::{Conversion, Converted, Note};
 use self::written::Written;
+use crate::named::NamedDialect;
 use crate::offline::Offline;
 use crate::out_file::OutFile;
 use crate::report::{Fault, Place};
@@ -43,11 +42,11 @@ pub struct Convert {
     #[command(flatten)]
     input: Input,
     /// The dialect of the orders
-    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
-    from: Named,
+    #[arg(long, value_name = "DIALECT")]
+    from: NamedDialect,
     /// The dialect to convert them to
-    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
-    to: Named,
+    #[arg(long, value_name = "DIALECT")]
+    to: NamedDialect,
     /// The organisation of orders that do not name one
     #[arg(long, env = "WHARFINGER_ORG", value_name = "CODE")]
     org: Option<String>,
@@ -72,21 +71,6 @@ pub(crate) enum Format {
     Ndjson,
     /// An array, or an object of named orders if batches of the dialect are such objects
     Json,
-}
-
-/// A dialect that the user names.
-#[derive(Clone, Copy)]
-struct Named(&'static dyn Dialect);
-
-impl std::fmt::Debug for Named {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str(self.0.id())
-    }
-}
-
-fn dialect(id: &str) -> Result<Named, String> {
-    let found = dialects::find(id).map(Named);
-    found.ok_or_else(|| format!("expected one of {}", dialects::ids()))
 }
 
 fn zone(name: &str) -> Result<TimeZone, String> {

@@ -1,5 +1,6 @@
 //! Requests to a server, and its responses.
 
+mod limits;
 mod patient;
 mod refusal;
 mod tls;
@@ -13,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+pub use self::limits::Limits;
 pub use self::patient::{Answered, Patient, Wait};
 pub use self::refusal::Refusal;
 use crate::connect::ApiKey;

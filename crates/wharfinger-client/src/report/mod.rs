@@ -111,11 +111,15 @@ impl Place {
     #[must_use]
     pub fn key_shown(&self) -> Option<String> {
         let key = self.key.as_deref()?;
-        let shown = shown(key);
-        Some(match shown.char_indices().nth(KEY_CHARS_MAX) {
-            Some((end, _)) => format!("{}…", &shown[..end]),
-            None => shown.into_owned(),
-        })
+        Some(part_of_line(key, KEY_CHARS_MAX))
+    }
+}
+
+/// At most `chars_max` characters of a text, and a mark if that is not all. Without control characters.
+fn part_of_line(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}…", shown(&text[..end])),
+        None => shown(text).into_owned(),
     }
 }
 

@@ -2,13 +2,17 @@
 
 use std::fmt;
 
-use super::Fault;
+use super::{Fault, part_of_line};
 use crate::terminal::shown;
+
+/// Characters of a pointer, a message or a hint. They hold names that the sender chose.
+const PART_CHARS_MAX: usize = 500;
 
 /// Safe for a terminal: control characters of the sender are escaped.
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let error = &self.error;
+        let part = |text: &str| part_of_line(text, PART_CHARS_MAX);
         write!(out, "{}:{}: ", shown(&self.place.file), self.line())?;
         if self.is_warning {
             out.write_str("warning: ")?;
@@ -20,17 +24,17 @@ impl fmt::Display for Fault {
             write!(out, "column \"{}\" ", shown(&cell.column))?;
         }
         if !error.pointer.is_empty() {
-            write!(out, "{}: ", shown(&error.pointer))?;
+            write!(out, "{}: ", part(&error.pointer))?;
         }
-        out.write_str(&shown(&error.message))?;
+        out.write_str(&part(&error.message))?;
         // Most hints begin with the value.
         let hint = error.hint.as_deref();
         if let Some(value) = &error.value
             && !hint.is_some_and(|hint| hint.contains(value))
         {
-            write!(out, " (\"{}\")", shown(value))?;
+            write!(out, " (\"{}\")", part(value))?;
         }
-        hint.map_or(Ok(()), |hint| write!(out, "; {}", shown(hint)))
+        hint.map_or(Ok(()), |hint| write!(out, "; {}", part(hint)))
     }
 }
 
@@ -68,8 +72,11 @@ mod tests {
     }
 
     #[test]
-    fn a_long_key_is_cut() {
-        let line = fault(&"ö".repeat(5000), None).to_string();
-        assert!(line.chars().count() < 300, "{line}");
+    fn long_parts_are_cut() {
+        let mut fault = fault(&"ö".repeat(5000), None);
+        assert!(fault.to_string().chars().count() < 300, "{fault}");
+        fault.error.pointer = "/x".repeat(100_000);
+        fault.error.message.clone_from(&fault.error.pointer);
+        assert!(fault.to_string().chars().count() < 1_300, "{fault}");
     }
 }

@@ -88,8 +88,12 @@ fn wrong_kind(code: &str, value: &Sent<'_>) -> Option<String> {
                 format!("this is {found}")
             }
         }),
-        "required" => None,
-        _ if matches!(value.kind, Kind::Array | Kind::Object) => Some(format!("this is {found}")),
+        "not_date" | "not_price" | "not_number" | "not_integer" | "not_boolean" | "not_email"
+        | "not_country" | "not_language" | "not_locale" | "not_currency" | "not_one_of"
+            if matches!(value.kind, Kind::Array | Kind::Object) =>
+        {
+            Some(format!("this is {found}"))
+        }
         _ => None,
     }
 }

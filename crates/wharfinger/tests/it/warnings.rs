@@ -90,8 +90,15 @@ fn a_misspelt_attribute_is_told_in_the_receipt_of_every_dialect() {
 
         let results = get(&server, &format!("{path}/results"));
         assert_eq!(results["data"][0].get("warnings"), None, "{results}");
-        let of_second =
-            json!([{"pointer": pointer, "code": "unknown_attribute", "message": message}]);
+        let hint = warnings[0]["hint"].as_str().unwrap();
+        let name = pointer.rsplit('/').next().unwrap();
+        assert!(
+            hint.starts_with(&format!("{name}: did you mean ")),
+            "{hint}"
+        );
+        let of_second = json!([{
+            "pointer": pointer, "code": "unknown_attribute", "message": message, "hint": hint,
+        }]);
         assert_eq!(results["data"][1]["warnings"], of_second);
         let second_page = get(&server, &format!("{path}/results?outcome=accepted&limit=1"));
         assert_eq!(second_page["data"][0]["index"], 0);
@@ -135,11 +142,13 @@ fn the_same_order_again_is_warned_of_again_and_a_refused_one_too() {
 
     let refused = r#"[{"packingslipno":"A-3","consinee":"Ana"}]"#;
     let answer = server.send(&request(method, target, refused));
-    let message = "consignee is required (found consinee)";
-    assert_eq!(answer.json()[0]["msg"], message);
+    let hint = "consinee: did you mean consignee?";
+    let message = "consignee is required";
+    assert_eq!(answer.json()[0]["msg"], format!("{message} ({hint})"));
     let path = format!("/v1/batches/{}", batch_id(&answer));
     let results = get(&server, &format!("{path}/results"));
     assert_eq!(results["data"][0]["errors"][0]["message"], message);
+    assert_eq!(results["data"][0]["errors"][0]["hint"], hint);
     assert_eq!(results["data"][0]["warnings"][0]["pointer"], "/consinee");
     let rejected = get(&server, &format!("{path}/rejected"));
     assert_eq!(rejected["data"][0]["warnings"][0]["pointer"], "/consinee");

@@ -4,6 +4,8 @@ mod convert;
 mod csv;
 mod events;
 mod export;
+mod hints;
 mod limits;
 mod mends;
 mod simulate;
+mod validate;
