@@ -7,6 +7,9 @@
 //! export/       `wharfinger export`, which the program mounts, because it may have a store
 //! validate/     `wharfinger validate`
 //! profile.rs    `wharfinger profile`
+//! submit/       `wharfinger submit`
+//! resend/       `wharfinger resend`
+//! sending/      batches of orders to a server, and the files of results
 //! named.rs      a dialect that the user names
 //! offline.rs    orders judged on this machine
 //! out_file.rs   files that are complete or not there
@@ -35,7 +38,10 @@ pub mod offline;
 pub mod out_file;
 mod profile;
 pub mod report;
+mod resend;
+mod sending;
 pub mod source;
+mod submit;
 pub mod terminal;
 mod validate;
 
@@ -48,6 +54,10 @@ pub enum Command {
     Profile(profile::ProfileCommand),
     /// Judge files of orders, and name every fault
     Validate(Box<validate::Validate>),
+    /// Send files of orders
+    Submit(Box<submit::Submit>),
+    /// Send rejected orders again that were mended
+    Resend(Box<resend::Resend>),
 }
 
 impl Command {
@@ -60,6 +70,8 @@ impl Command {
             Self::Convert(command) => command.run(out),
             Self::Profile(command) => command.run(out),
             Self::Validate(command) => command.run(out),
+            Self::Submit(command) => command.run(out),
+            Self::Resend(command) => command.run(out),
         }
     }
 }

@@ -2,10 +2,17 @@
 
 mod convert;
 mod csv;
+mod desk;
 mod events;
 mod export;
+mod files;
 mod hints;
+mod interrupted;
 mod limits;
 mod mends;
+mod proxy;
+mod resend;
 mod simulate;
+mod submit;
+mod submit_forms;
 mod validate;
