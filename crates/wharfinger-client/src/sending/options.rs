@@ -12,7 +12,7 @@ use super::deliver::nonce;
 use super::pipeline::{Sent, Target, send};
 use super::{Bar, Names, Orders, Outputs};
 use crate::http::{Client, Limits, Patient};
-use crate::source::Progress;
+use crate::source::{Progress, is_stdin};
 use crate::terminal::{Exit, shown, write_json};
 
 /// Bytes of a batch at most, however much the server takes. It bounds the memory of the client.
@@ -98,7 +98,10 @@ impl SendOptions {
         outputs: Outputs,
         out: &mut dyn Write,
     ) -> Result<Exit> {
-        let file = file.display().to_string();
+        let file = match is_stdin(file) {
+            true => "standard input".to_owned(),
+            false => file.display().to_string(),
+        };
         let Sent { totals, mut error } = sent;
         if error.is_none() && totals.orders == 0 {
             error = Some(anyhow!("{} has no orders", shown(&file)));

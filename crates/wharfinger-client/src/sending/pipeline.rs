@@ -15,7 +15,7 @@ use super::{Bar, Orders, Outputs, Totals};
 use crate::http::Patient;
 
 /// Bytes of batches that are read and not reported yet, at most. One batch may exceed it.
-const BYTES_AHEAD_MAX: usize = 40 << 20;
+const BYTES_AHEAD_MAX: usize = 24 << 20;
 
 /// Where orders are sent, and how.
 pub(crate) struct Target<'d> {

@@ -40,7 +40,7 @@ impl Decoded {
         if about.is_dir() {
             bail!("{name} is a directory; name the files in it");
         }
-        let bytes_total = about.is_file().then(|| about.len());
+        let bytes_total = about.is_file().then_some(about.len());
         Self::of(Box::new(opened), name, bytes_total)
     }
 

@@ -53,7 +53,7 @@ pub(super) fn has_ending(file: &Path, endings: &[&str]) -> bool {
 }
 
 /// Whether the dialect has batches in which each order has a name.
-fn takes_names(dialect: &dyn Dialect) -> bool {
+pub(super) fn takes_names(dialect: &dyn Dialect) -> bool {
     let is_named = |action| {
         matches!(
             action,

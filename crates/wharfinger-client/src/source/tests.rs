@@ -69,6 +69,13 @@ fn read(text: &str) -> Outcome {
     read_as(text.as_bytes(), "f", "native", 7)
 }
 
+/// The dialect that has batches of named orders.
+fn with_names() -> &'static str {
+    let mut all = dialects::ALL.iter();
+    let found = all.find(|dialect| form::takes_names(**dialect));
+    found.expect("there is one").id()
+}
+
 fn orders(list: &[(u64, Option<&str>, &str)]) -> Vec<(u64, Option<String>, String)> {
     let owned = |(line, name, text): &(u64, Option<&str>, &str)| {
         (*line, name.map(str::to_owned), (*text).to_owned())
@@ -125,8 +132,8 @@ fn an_object_holds_named_orders_only_where_the_dialect_has_them() {
         (2, Some("2"), "{\"b\":2}"),
         (2, Some("3"), "null"),
     ];
-    let centra = |text: &str| read_as(text.as_bytes(), "f", "centra", 3);
-    assert_eq!(centra(named), good(Shape::Object, &list));
+    let named_form = |text: &str| read_as(text.as_bytes(), "f", with_names(), 3);
+    assert_eq!(named_form(named), good(Shape::Object, &list));
     assert_eq!(
         read(named).shape,
         Some(Shape::Lines),
@@ -139,8 +146,8 @@ fn an_object_holds_named_orders_only_where_the_dialect_has_them() {
         (1, None, "{\"invoiceAddress\":{\"a\":1}}"),
         (2, None, "{\"products\":[]}"),
     ];
-    assert_eq!(centra(order), good(Shape::Lines, &list));
-    assert_eq!(centra("{}"), good(Shape::Lines, &[(1, None, "{}")]));
+    assert_eq!(named_form(order), good(Shape::Lines, &list));
+    assert_eq!(named_form("{}"), good(Shape::Lines, &[(1, None, "{}")]));
 }
 
 #[test]
@@ -190,97 +197,101 @@ fn compressed_files_are_read_like_plain_ones() {
     }
 }
 
+/// What ends a file early, how many orders were read before, and the sentence.
+const BROKEN: [(&[u8], usize, &str); 14] = [
+    (
+        b"hello",
+        0,
+        "f: line 1 begins with neither '[' nor '{'; expected JSON or NDJSON, or CSV with --map",
+    ),
+    (b"\xff\xfe{\0", 0, "f is UTF-16; save it as UTF-8"),
+    (
+        b"[{}\n {}]",
+        1,
+        "f: line 2, byte 2: expected ',' or ']' after an order",
+    ),
+    (b"[{},\n]", 1, "f: line 2, byte 1: expected a value"),
+    (
+        b"[{},",
+        1,
+        "f: the file ends before its array is closed with ']'",
+    ),
+    (
+        b"[{}",
+        1,
+        "f: the file ends before its array is closed with ']'",
+    ),
+    (
+        b"[1",
+        1,
+        "f: the file ends before its array is closed with ']'",
+    ),
+    (
+        b"[{}] x",
+        1,
+        "f: line 1, byte 6: unexpected text after the end of the orders",
+    ),
+    (b"[{\"a\":[1}]", 0, "f: line 1, byte 9: expected ',' or ']'"),
+    (
+        b"[{\"a\":\"x\n\"}]",
+        0,
+        "f: line 1, byte 9: a control character must be escaped in a string",
+    ),
+    (
+        b"[{},{\"a\":\n[",
+        1,
+        "f: the file ends inside the value that begins in line 1",
+    ),
+    (
+        b"[1,\n {\"a\":\"\xe9\"}]",
+        1,
+        "f: line 2, byte 8: byte 0xE9 is not UTF-8; if the file is Latin-1, convert it with `iconv -f LATIN1 -t UTF-8`",
+    ),
+    (
+        b"{}\n{\"a\":\"\xe9\"}",
+        1,
+        "f: line 2, byte 7: byte 0xE9 is not UTF-8; if the file is Latin-1, convert it with `iconv -f LATIN1 -t UTF-8`",
+    ),
+    (
+        b"{\n}\n[1]",
+        1,
+        "f: line 3, byte 1: expected '{': the next order",
+    ),
+];
+
+/// The same in an object of named orders.
+const BROKEN_NAMED: [(&str, usize, &str); 4] = [
+    (
+        "{\"a\":{},2:{}}",
+        1,
+        "f: line 1, byte 9: expected the name of an order in quotes",
+    ),
+    (
+        "{\"a\":{},\"b\" {}}",
+        1,
+        "f: line 1, byte 13: expected ':' after the name of an order",
+    ),
+    (
+        "{\"a\":{} \"b\":{}}",
+        1,
+        "f: line 1, byte 9: expected ',' or '}' after an order",
+    ),
+    (
+        "{\"a\":{}",
+        1,
+        "f: the file ends before its object is closed with '}'",
+    ),
+];
+
 #[test]
 fn what_cannot_be_read_on_is_told_with_its_place() {
-    let cases: [(&[u8], usize, &str); 14] = [
-        (
-            b"hello",
-            0,
-            "f: line 1 begins with neither '[' nor '{'; expected JSON or NDJSON, or CSV with --map",
-        ),
-        (b"\xff\xfe{\0", 0, "f is UTF-16; save it as UTF-8"),
-        (
-            b"[{}\n {}]",
-            1,
-            "f: line 2, byte 2: expected ',' or ']' after an order",
-        ),
-        (b"[{},\n]", 1, "f: line 2, byte 1: expected a value"),
-        (
-            b"[{},",
-            1,
-            "f: the file ends before its array is closed with ']'",
-        ),
-        (
-            b"[{}",
-            1,
-            "f: the file ends before its array is closed with ']'",
-        ),
-        (
-            b"[1",
-            1,
-            "f: the file ends before its array is closed with ']'",
-        ),
-        (
-            b"[{}] x",
-            1,
-            "f: line 1, byte 6: unexpected text after the end of the orders",
-        ),
-        (b"[{\"a\":[1}]", 0, "f: line 1, byte 9: expected ',' or ']'"),
-        (
-            b"[{\"a\":\"x\n\"}]",
-            0,
-            "f: line 1, byte 9: a control character must be escaped in a string",
-        ),
-        (
-            b"[{},{\"a\":\n[",
-            1,
-            "f: the file ends inside the value that begins in line 1",
-        ),
-        (
-            b"[1,\n {\"a\":\"\xe9\"}]",
-            1,
-            "f: line 2, byte 8: byte 0xE9 is not UTF-8; if the file is Latin-1, convert it with `iconv -f LATIN1 -t UTF-8`",
-        ),
-        (
-            b"{}\n{\"a\":\"\xe9\"}",
-            1,
-            "f: line 2, byte 7: byte 0xE9 is not UTF-8; if the file is Latin-1, convert it with `iconv -f LATIN1 -t UTF-8`",
-        ),
-        (
-            b"{\n}\n[1]",
-            1,
-            "f: line 3, byte 1: expected '{': the next order",
-        ),
-    ];
-    for (bytes, orders, error) in cases {
+    for (bytes, orders, error) in BROKEN {
         let read = read_as(bytes, "f", "native", 4);
         assert_eq!(read.error.as_deref(), Some(error));
         assert_eq!(read.orders.len(), orders, "{error}");
     }
-    let named = [
-        (
-            "{\"a\":{},2:{}}",
-            1,
-            "f: line 1, byte 9: expected the name of an order in quotes",
-        ),
-        (
-            "{\"a\":{},\"b\" {}}",
-            1,
-            "f: line 1, byte 13: expected ':' after the name of an order",
-        ),
-        (
-            "{\"a\":{} \"b\":{}}",
-            1,
-            "f: line 1, byte 9: expected ',' or '}' after an order",
-        ),
-        (
-            "{\"a\":{}",
-            1,
-            "f: the file ends before its object is closed with '}'",
-        ),
-    ];
-    for (text, orders, error) in named {
-        let read = read_as(text.as_bytes(), "f", "centra", 4);
+    for (text, orders, error) in BROKEN_NAMED {
+        let read = read_as(text.as_bytes(), "f", with_names(), 4);
         assert_eq!(read.error.as_deref(), Some(error));
         assert_eq!(read.orders.len(), orders, "{error}");
     }
