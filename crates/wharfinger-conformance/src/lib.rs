@@ -1,1 +1,6 @@
-//! The golden cases of every dialect, embedded, and what plays them: to any server, or to a client.
+//! The golden cases of every dialect, embedded: their format, and how they are read.
+
+pub mod case;
+mod exchange;
+
+pub use self::exchange::{Answer, Sent, Transport, encoded};

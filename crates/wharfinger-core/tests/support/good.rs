@@ -22,10 +22,10 @@ pub(crate) fn orders() -> Vec<(&'static dyn Dialect, String)> {
             let Step::Exchange(exchange) = step else {
                 continue;
             };
-            if exchange.body.len() > BODY_BYTES_MAX {
+            if exchange.body().len() > BODY_BYTES_MAX {
                 continue;
             }
-            let Ok(body) = serde_json::from_slice(&exchange.body) else {
+            let Ok(body) = serde_json::from_slice(&exchange.body()) else {
                 continue;
             };
             for order in orders_of(&body) {

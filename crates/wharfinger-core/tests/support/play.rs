@@ -74,8 +74,12 @@ impl World {
     /// Sends a request. Returns the response in the format of a `.response` file.
     pub(crate) fn send(&mut self, exchange: &Exchange) -> Result<String, String> {
         let headers = exchange.headers(&secret_of)?;
-        let (reply, batch) =
-            self.request(&exchange.method, &exchange.target, &headers, &exchange.body)?;
+        let (reply, batch) = self.request(
+            &exchange.method,
+            &exchange.target,
+            &headers,
+            &exchange.body(),
+        )?;
         let mut headers = vec![("content-type".to_owned(), reply.content_type.to_owned())];
         for (name, value) in reply.headers {
             headers.push((name.to_owned(), value));

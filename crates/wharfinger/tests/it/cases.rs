@@ -1,9 +1,10 @@
 //! Runs every golden case against the real server, each on its own store.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use wharfinger_conformance::encoded;
 
 use crate::support::case::{self, Case, Exchange, Step};
 use crate::support::client::Request;
@@ -66,7 +67,7 @@ fn send(server: &Server, exchange: &Exchange) -> Result<(), String> {
     for (name, value) in exchange.headers(&fixture::secret_of)? {
         request = request.header(&name, value);
     }
-    let body = coded(&exchange.body, exchange.coding);
+    let body = encoded(&exchange.body(), exchange.coding).map_err(|error| error.to_string())?;
     let response = server.send(&request.body(body));
     let answer = case::render_response(response.status, &response.headers, &response.body);
     exchange.check(&answer)
@@ -79,17 +80,4 @@ fn run(data: &Path, arguments: &[String]) -> Result<(), String> {
         return Ok(());
     }
     Err(String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-fn coded(body: &[u8], coding: Option<&str>) -> Vec<u8> {
-    match coding {
-        Some("gzip") => {
-            let mut encoder =
-                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            encoder.write_all(body).unwrap();
-            encoder.finish().unwrap()
-        }
-        Some("zstd") => zstd::encode_all(body, 1).unwrap(),
-        _ => body.to_vec(),
-    }
 }

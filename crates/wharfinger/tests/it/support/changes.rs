@@ -166,7 +166,8 @@ fn of_step(dialect: &str, exchange: &Exchange) -> Change {
     let headers = exchange
         .headers(&secret_of)
         .expect("a case names known keys");
-    let body = std::str::from_utf8(&exchange.body).expect("a case's body is text");
+    let body = exchange.body();
+    let body = std::str::from_utf8(&body).expect("a case's body is text");
     Change::new(dialect, (&exchange.method, &exchange.target), headers, body)
 }
 

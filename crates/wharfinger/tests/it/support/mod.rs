@@ -1,9 +1,8 @@
 //! Test support: a real server on its own data directory, and plain HTTP requests to it.
 
+pub(crate) use wharfinger_conformance::case;
+
 pub(crate) mod browser;
-#[expect(dead_code, reason = "the pure runner uses more of it")]
-#[path = "../../../../wharfinger-core/tests/support/case.rs"]
-pub(crate) mod case;
 pub(crate) mod changes;
 pub(crate) mod citus;
 pub(crate) mod client;
