@@ -54,7 +54,8 @@ impl ApiKey {
     }
 
     /// The secret, for the header of a request.
-    pub(crate) fn secret(&self) -> &str {
+    #[must_use]
+    pub fn secret(&self) -> &str {
         &self.secret
     }
 }

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use ::http::request::Builder;
 use ::http::{HeaderMap, Request as HttpRequest, StatusCode};
 use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
@@ -113,11 +114,24 @@ impl Client {
     /// # Errors
     /// The server cannot be reached, or the connection breaks before the head of the response is read.
     pub fn send(&self, request: &Request<'_>) -> Result<Response> {
+        let bearer = format!("Bearer {}", self.key.secret());
+        self.send_head(
+            HttpRequest::builder().header("authorization", bearer),
+            request,
+        )
+    }
+
+    /// Sends a request once, without the API key. Any status is a response.
+    ///
+    /// # Errors
+    /// Those of [`Self::send`].
+    pub fn send_without_key(&self, request: &Request<'_>) -> Result<Response> {
+        self.send_head(HttpRequest::builder(), request)
+    }
+
+    fn send_head(&self, head: Builder, request: &Request<'_>) -> Result<Response> {
         let whole = format!("{}{}", self.url(), request.target);
-        let mut head = HttpRequest::builder()
-            .method(request.method)
-            .uri(&whole)
-            .header("authorization", format!("Bearer {}", self.key.secret()));
+        let mut head = head.method(request.method).uri(&whole);
         for (name, value) in request.headers {
             head = head.header(*name, *value);
         }

@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod conformance;
 mod copy;
 mod customers;
 mod database;
@@ -66,6 +67,8 @@ enum Command {
     Export(Box<export::ExportOrders>),
     #[command(flatten)]
     Sender(wharfinger_client::Command),
+    /// Test a server or a client against the wire format of a dialect
+    Conformance(Box<conformance::Conformance>),
     /// Delete old processed and cancelled orders with their history
     Purge(purge::Purge),
     /// Verify the store
@@ -193,6 +196,9 @@ pub fn run(cli: Cli) -> Result<Exit> {
             Command::Export(export) => return export.run(&mut out).await,
             Command::Sender(command) => {
                 return tokio::task::block_in_place(|| command.run(&mut out));
+            }
+            Command::Conformance(kit) => {
+                return tokio::task::block_in_place(|| kit.run(&mut out));
             }
             Command::Purge(purge) => purge.run(&mut out).await,
             Command::Check(check) => check.run(&mut out),

@@ -302,6 +302,7 @@ fn help_texts_are_as_written_down() {
         &["export"],
         &["submit"],
         &["resend"],
+        &["conformance"],
         &["purge"],
         &["check"],
         &["copy"],
