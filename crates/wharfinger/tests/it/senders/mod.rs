@@ -1,15 +1,19 @@
 //! What the server adds for those who send, and the commands of the client.
 
+mod conformance;
 mod convert;
 mod csv;
 mod desk;
 mod events;
 mod export;
 mod files;
+mod golden;
 mod hints;
 mod interrupted;
+mod liar;
 mod limits;
 mod mends;
+mod programs;
 mod proxy;
 mod resend;
 mod simulate;
