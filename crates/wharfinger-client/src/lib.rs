@@ -11,13 +11,19 @@
 //! resend/       `wharfinger resend`
 //! sending/      batches of orders to a server, and the files of results
 //! named.rs      a dialect that the user names
+//! batches/      `wharfinger batches`
+//! orders/       `wharfinger orders`
 //! offline.rs    orders judged on this machine
 //! out_file.rs   files that are complete or not there
+//! pages.rs      lists of a server, page by page
+//! table.rs      lists as tables, JSON and CSV
+//! since.rs      times as users write them
 //! connect/      the connection of a command: --url, --key-file, --profile
 //! http/         requests and responses, refusals as sentences
 //! source/       files of orders: JSON, NDJSON, CSV; gzip, zstd and standard input; flat memory
 //! report/       faults of orders as people, programs and spreadsheets read them
 //! formulas.rs   cells that a spreadsheet would run as formulas
+//! private_file.rs   files that only their user can read
 //! terminal.rs   standard output whose reader may be gone, safe text, JSON lines, exit statuses
 //! ```
 
@@ -28,6 +34,7 @@ use clap::Subcommand;
 
 use crate::terminal::Exit;
 
+mod batches;
 pub mod connect;
 mod convert;
 pub mod export;
@@ -35,13 +42,18 @@ pub mod formulas;
 pub mod http;
 pub mod named;
 pub mod offline;
+pub mod orders;
 pub mod out_file;
+mod pages;
+pub mod private_file;
 mod profile;
 pub mod report;
 mod resend;
 mod sending;
 pub mod source;
 mod submit;
+pub mod since;
+pub mod table;
 pub mod terminal;
 mod validate;
 
@@ -58,6 +70,8 @@ pub enum Command {
     Submit(Box<submit::Submit>),
     /// Send rejected orders again that were mended
     Resend(Box<resend::Resend>),
+    /// Show receipts: what became of each order of a batch
+    Batches(batches::Batches),
 }
 
 impl Command {
@@ -72,6 +86,7 @@ impl Command {
             Self::Validate(command) => command.run(out),
             Self::Submit(command) => command.run(out),
             Self::Resend(command) => command.run(out),
+            Self::Batches(command) => command.run(out),
         }
     }
 }

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+use serde::{Deserialize, Serialize};
+use serde_json::value::to_raw_value;
 
 use crate::connect::{ApiKey, Profile, Profiles};
-use crate::terminal::{Exit, shown, write_json};
+use crate::table::{Column, Format, Table};
+use crate::terminal::{Exit, shown};
 
 #[derive(Args, Debug)]
 pub struct ProfileCommand {
@@ -39,7 +42,8 @@ enum Action {
 
 #[derive(Args, Debug)]
 struct Add {
-    /// The profile's name
+    /// The profile's name: letters, digits, `-`, `_` and `.`
+    #[arg(value_parser = profile_name)]
     name: String,
     /// The server, as http://HOST:PORT or https://HOST
     #[arg(long, value_name = "URL")]
@@ -93,21 +97,46 @@ impl Add {
     }
 }
 
-fn list(profiles: &Profiles, json: bool, out: &mut dyn Write) -> Result<()> {
-    for (name, profile) in &profiles.by_name {
-        if json {
-            let line = serde_json::json!({ "name": name, "url": profile.url, "key_file": profile.key_file, "ca": profile.ca });
-            write_json(out, &line)?;
-        } else {
-            let file = profile.key_file.display().to_string();
-            writeln!(
-                out,
-                "{}  {}  {}",
-                shown(name),
-                shown(&profile.url),
-                shown(&file)
-            )?;
-        }
+/// Checks the name of a new profile.
+fn profile_name(name: &str) -> Result<String, String> {
+    let is_sound = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    match (1..=64).contains(&name.len()) && name.chars().all(is_sound) {
+        true => Ok(name.to_owned()),
+        false => Err("expected 1 to 64 letters, digits, `-`, `_` or `.`".into()),
     }
+}
+
+/// A profile, as it is listed.
+#[derive(Deserialize, Serialize)]
+struct Row {
+    name: String,
+    url: String,
+    key_file: PathBuf,
+    ca: Option<PathBuf>,
+}
+
+const COLUMNS: &[Column<Row>] = &[
+    ("NAME", |row| row.name.clone()),
+    ("URL", |row| row.url.clone()),
+    ("KEY FILE", |row| row.key_file.display().to_string()),
+    ("CA", |row| {
+        let ca = row.ca.as_ref();
+        ca.map(|ca| ca.display().to_string()).unwrap_or_default()
+    }),
+];
+
+fn list(profiles: &Profiles, json: bool, out: &mut dyn Write) -> Result<()> {
+    let format = Format { json, csv: false };
+    let mut table = Table::new(out, format, COLUMNS);
+    for (name, profile) in &profiles.by_name {
+        let row = Row {
+            name: name.clone(),
+            url: profile.url.clone(),
+            key_file: profile.key_file.clone(),
+            ca: profile.ca.clone(),
+        };
+        table.row(&to_raw_value(&row)?)?;
+    }
+    table.finish("there are no profiles; `wharfinger profile add` makes one")?;
     Ok(())
 }

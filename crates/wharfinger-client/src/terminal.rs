@@ -1,8 +1,11 @@
 //! Output of commands: standard output whose reader may be gone, text that is safe for a terminal, and exit statuses.
 
 use std::borrow::Cow;
-use std::io::{ErrorKind, Result, Stdout, Write};
+use std::io::{ErrorKind, IsTerminal, Result, Stdout, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::value::RawValue;
 
 /// How a command ended that did what it was asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,33 @@ impl From<Exit> for ExitCode {
             Exit::SomeRejected => Self::from(3),
         }
     }
+}
+
+/// Whether the reader of standard output is gone.
+static IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the reader of standard output is gone. A command that prints without an end then ends.
+#[must_use]
+pub fn is_output_closed() -> bool {
+    IS_CLOSED.load(Ordering::Relaxed)
+}
+
+/// The columns of the terminal that standard output is. `None` if it is no terminal.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(&stdout).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Whether standard output may be coloured: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).
+#[must_use]
+pub fn has_colour() -> bool {
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !is_unwanted && std::io::stdout().is_terminal()
 }
 
 /// Standard output. After its reader has closed it (`wharfinger key list | head -1`), the rest is dropped. The command
@@ -44,6 +74,7 @@ impl Out {
         match done {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
                 self.is_closed = true;
+                IS_CLOSED.store(true, Ordering::Relaxed);
                 Ok(dropped)
             }
             done => done,
@@ -92,6 +123,30 @@ pub fn write_json(out: &mut dyn Write, value: &impl serde::Serialize) -> anyhow:
     Ok(())
 }
 
+/// Writes JSON as one line, with its numbers and texts as they are spelled.
+///
+/// # Errors
+/// `out` cannot be written to.
+pub fn write_raw_json(out: &mut dyn Write, json: &RawValue) -> anyhow::Result<()> {
+    let mut line = String::with_capacity(json.get().len());
+    let (mut is_text, mut is_escaped) = (false, false);
+    for letter in json.get().chars() {
+        match letter {
+            ' ' | '\n' | '\r' | '\t' if !is_text => continue,
+            '"' if !is_escaped => is_text = !is_text,
+            _ => {}
+        }
+        is_escaped = is_text && letter == '\\' && !is_escaped;
+        // JSON allows the later control characters in texts, but terminals obey them.
+        match letter.is_control() {
+            true => line.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            false => line.push(letter),
+        }
+    }
+    writeln!(out, "{line}")?;
+    Ok(())
+}
+
 /// Escapes control characters for a terminal, because they could move the cursor or hide text. New names have none, but older
 /// names and values from clients may.
 #[must_use]
@@ -108,4 +163,21 @@ pub fn shown(text: &str) -> Cow<'_, str> {
         }
     }
     escaped.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::write_raw_json;
+
+    #[test]
+    fn raw_json_is_one_line_and_spelled_as_it_came() {
+        let text = "{ \"a\" :\n [1.50,\t1e3 ],\"b \\\" c\\\\\" : \"d  \u{9b}31m\" }";
+        let json = RawValue::from_string(text.into()).unwrap();
+        let mut line = Vec::new();
+        write_raw_json(&mut line, &json).unwrap();
+        let expected = "{\"a\":[1.50,1e3],\"b \\\" c\\\\\":\"d  \\u009b31m\"}\n";
+        assert_eq!(String::from_utf8(line).unwrap(), expected);
+    }
 }

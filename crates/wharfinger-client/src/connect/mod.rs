@@ -42,8 +42,14 @@ impl Connection {
     /// A client of the server, with the API key. Nothing is sent yet.
     ///
     /// # Errors
-    /// No server or no key is named, or what is named cannot be read.
+    /// No server or no key is named, or two are, or what is named cannot be read.
     pub fn client(&self) -> Result<Client> {
+        // A variable that is set for one server must not send the key of a profile to it, nor another key to the profile's.
+        if self.profile.is_some() && (self.url.is_some() || self.key_file.is_some()) {
+            anyhow::bail!(
+                "--profile names the server and the key; leave out --url and --key-file (unset WHARFINGER_URL and WHARFINGER_KEY_FILE, or WHARFINGER_PROFILE)"
+            );
+        }
         let profile = match &self.profile {
             Some(name) => Some(Profiles::load()?.find(name)?.clone()),
             None => None,

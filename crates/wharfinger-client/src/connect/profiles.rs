@@ -1,11 +1,12 @@
 //! Named connections, in a file that only its user can read.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::private_file;
 
 /// The variable that names another file of profiles.
 const FILE_VARIABLE: &str = "WHARFINGER_PROFILES";
@@ -67,19 +68,7 @@ impl Profiles {
     /// # Errors
     /// The file cannot be written.
     pub fn save(&self) -> Result<()> {
-        let write = || -> Result<()> {
-            let Some(folder) = self.file.parent() else {
-                bail!("it has no directory");
-            };
-            std::fs::create_dir_all(folder)?;
-            // A temporary file has the mode 0600.
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(toml::to_string(&self.by_name)?.as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(&self.file)?;
-            Ok(())
-        };
-        write().with_context(|| format!("cannot write {}", self.file.display()))
+        private_file::replace(&self.file, toml::to_string(&self.by_name)?.as_bytes())
     }
 
     /// The file of the profiles.
@@ -93,9 +82,7 @@ fn file() -> Result<PathBuf> {
     if let Some(file) = std::env::var_os(FILE_VARIABLE) {
         return Ok(file.into());
     }
-    let folder = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let folder = folder.filter(|folder| folder.is_absolute());
-    let folder = folder.or_else(|| Some(std::env::home_dir()?.join(".config")));
+    let folder = private_file::folder("XDG_CONFIG_HOME", ".config");
     let folder = folder.with_context(|| {
         format!("no home directory is known; set {FILE_VARIABLE} to the file of the profiles")
     })?;

@@ -23,6 +23,8 @@ pub struct Refusal {
     pub detail: String,
     /// How long the server asks to wait.
     pub retry_after: Option<Duration>,
+    /// If the feed cannot be read from a cursor: the cursor from which it can.
+    pub first: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -30,6 +32,7 @@ struct Problem {
     code: Option<String>,
     detail: Option<String>,
     title: Option<String>,
+    first: Option<String>,
     #[serde(default)]
     errors: Vec<ProblemError>,
 }
@@ -41,7 +44,7 @@ struct ProblemError {
 
 impl Refusal {
     /// Reads the body of a response that is no success. A body that cannot be read is left out.
-    pub(super) fn of(response: Response) -> Self {
+    pub(crate) fn of(response: Response) -> Self {
         let (status, headers) = (response.status, response.headers.clone());
         Self::read(status, &headers, &response.bytes().unwrap_or_default())
     }
@@ -54,21 +57,25 @@ impl Refusal {
         let retry_after = retry_after
             .and_then(|text| text.parse().ok())
             .map(Duration::from_secs);
-        let (code, detail) = match serde_json::from_slice::<Problem>(body) {
+        let (code, detail, first) = match serde_json::from_slice::<Problem>(body) {
             Ok(problem) => {
                 let mut detail = problem.detail.or(problem.title).unwrap_or_default();
                 for error in &problem.errors {
                     detail = format!("{detail}; {}", error.message);
                 }
-                (problem.code, detail)
+                (problem.code, detail, problem.first)
             }
-            Err(_) => (None, String::from_utf8_lossy(body).trim().to_owned()),
+            Err(_) => {
+                let text = String::from_utf8_lossy(body).trim().to_owned();
+                (None, text, None)
+            }
         };
         Self {
             status,
             code,
             detail: detail.chars().take(SHOWN_CHARS_MAX * 5).collect(),
             retry_after,
+            first,
         }
     }
 }

@@ -61,7 +61,7 @@ enum Command {
     /// Load and show customers, and erase a person
     #[command(visible_alias = "customer")]
     Customers(customers::Customers),
-    /// Mark orders as processed, or cancel them
+    /// List and show orders, mark them as processed, or cancel them
     Orders(orders::Orders),
     /// Write orders to a file
     Export(Box<export::ExportOrders>),
@@ -192,8 +192,8 @@ pub fn run(cli: Cli) -> Result<Exit> {
             Command::Destination(destination) => destination.run(&mut out).await,
             Command::Products(products) => products.run(&mut out).await,
             Command::Customers(customers) => customers.run(&mut out).await,
-            Command::Orders(orders) => orders.run(&mut out).await,
             Command::Export(export) => return export.run(&mut out).await,
+            Command::Orders(orders) => return orders.run(&mut out).await,
             Command::Sender(command) => {
                 return tokio::task::block_in_place(|| command.run(&mut out));
             }

@@ -197,7 +197,7 @@ fn orders_are_processed_and_cancelled_beside_a_running_server() {
     let printed = lines(&done(data.path(), &moved));
     assert_eq!(printed[0]["moved"], true);
     let again = run(data.path(), &moved);
-    assert_eq!(again.status.code(), Some(1));
+    assert_eq!(again.status.code(), Some(3));
     let request =
         Request::new("POST", "/v4/customer_orders").header("authorization", basic("full"));
     let answer = server.send(&request.body(order("TRK001")));
@@ -303,6 +303,18 @@ fn help_texts_are_as_written_down() {
         &["submit"],
         &["resend"],
         &["conformance"],
+        &["orders", "list"],
+        &["orders", "show"],
+        &["orders", "history"],
+        &["profile"],
+        &["profile", "add"],
+        &["profile", "list"],
+        &["profile", "remove"],
+        &["batches"],
+        &["batches", "list"],
+        &["batches", "show"],
+        &["batches", "results"],
+        &["batches", "rejected"],
         &["purge"],
         &["check"],
         &["copy"],
@@ -312,7 +324,7 @@ fn help_texts_are_as_written_down() {
     ];
     for command in commands.iter().copied() {
         let output = program()
-            .args(command)
+            .args(*command)
             .arg("--help")
             .env("COLUMNS", "100")
             .output()

@@ -1,5 +1,6 @@
 //! What the server adds for those who send, and the commands of the client.
 
+mod batches;
 mod conformance;
 mod convert;
 mod csv;
@@ -13,6 +14,8 @@ mod interrupted;
 mod liar;
 mod limits;
 mod mends;
+mod orders;
+mod profiles;
 mod programs;
 mod proxy;
 mod resend;

@@ -1,0 +1,88 @@
+//! Lists of a server, page by page.
+
+use anyhow::Result;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::http::Client;
+use crate::terminal::is_output_closed;
+
+/// Entries of a page, at most.
+const PAGE_ENTRIES: u64 = 500;
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Page {
+    /// The entries, as they came.
+    pub data: Vec<Box<RawValue>>,
+    /// The cursor after the page.
+    pub next: Option<String>,
+}
+
+/// A query that is built parameter by parameter.
+#[derive(Debug, Default)]
+pub(crate) struct Query(Vec<(&'static str, String)>);
+
+impl Query {
+    /// Adds a parameter, if it has a value.
+    pub(crate) fn with(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+        self.0.extend(value.map(|value| (name, value.to_string())));
+        self
+    }
+
+    /// The target of a request: the path with this query.
+    pub(crate) fn of(&self, path: &str) -> String {
+        if self.0.is_empty() {
+            return path.to_owned();
+        }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.0);
+        format!("{path}?{}", query.finish())
+    }
+}
+
+/// Reads a list to its end, or up to `limit` entries, page by page.
+///
+/// # Errors
+/// The server cannot be reached or refuses, or `take` fails.
+pub(crate) fn each(
+    client: &Client,
+    path: &str,
+    query: Query,
+    limit: Option<u64>,
+    mut take: impl FnMut(&RawValue) -> Result<()>,
+) -> Result<()> {
+    let mut left = limit.unwrap_or(u64::MAX);
+    let mut after = None;
+    let Query(parameters) = query;
+    while left > 0 && !is_output_closed() {
+        let query = Query(parameters.clone())
+            .with("limit", Some(left.min(PAGE_ENTRIES)))
+            .with("after", after.take());
+        let page: Page = client.get(&query.of(path))?;
+        for entry in &page.data {
+            take(entry)?;
+            left = left.saturating_sub(1);
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Query;
+
+    #[test]
+    fn parameters_without_a_value_are_left_out() {
+        let query = Query::default()
+            .with("key", Some("A & B"))
+            .with("state", None::<String>)
+            .with("limit", Some(7));
+        assert_eq!(query.of("/v1/orders"), "/v1/orders?key=A+%26+B&limit=7");
+        assert_eq!(Query::default().of("/v1/orders"), "/v1/orders");
+    }
+}
