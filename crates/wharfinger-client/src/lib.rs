@@ -13,6 +13,7 @@
 //! named.rs      a dialect that the user names
 //! batches/      `wharfinger batches`
 //! orders/       `wharfinger orders`
+//! events/       `wharfinger events`; the feed, for those that follow it
 //! offline.rs    orders judged on this machine
 //! out_file.rs   files that are complete or not there
 //! pages.rs      lists of a server, page by page
@@ -24,6 +25,7 @@
 //! report/       faults of orders as people, programs and spreadsheets read them
 //! formulas.rs   cells that a spreadsheet would run as formulas
 //! private_file.rs   files that only their user can read
+//! interrupt.rs  what a command says at Ctrl-C
 //! terminal.rs   standard output whose reader may be gone, safe text, JSON lines, exit statuses
 //! ```
 
@@ -37,10 +39,12 @@ use crate::terminal::Exit;
 mod batches;
 pub mod connect;
 mod convert;
+pub mod events;
 pub mod export;
 pub mod formulas;
 pub mod http;
 pub mod named;
+pub mod interrupt;
 pub mod offline;
 pub mod orders;
 pub mod out_file;
@@ -72,9 +76,17 @@ pub enum Command {
     Resend(Box<resend::Resend>),
     /// Show receipts: what became of each order of a batch
     Batches(batches::Batches),
+    /// Follow the event feed
+    Events(events::Events),
 }
 
 impl Command {
+    /// Whether the command runs until it is interrupted. It then ends by [`interrupt::end`].
+    #[must_use]
+    pub fn is_endless(&self) -> bool {
+        matches!(self, Self::Events(_))
+    }
+
     /// Runs the command. Blocks until it is done.
     ///
     /// # Errors
@@ -87,6 +99,7 @@ impl Command {
             Self::Submit(command) => command.run(out),
             Self::Resend(command) => command.run(out),
             Self::Batches(command) => command.run(out),
+            Self::Events(command) => command.run(out),
         }
     }
 }

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 use wharfinger_client::terminal::{self, Exit, Out, shown, write_json};
 use wharfinger_core::order::organisation::Organisation;
 
@@ -195,6 +196,9 @@ pub fn run(cli: Cli) -> Result<Exit> {
             Command::Export(export) => return export.run(&mut out).await,
             Command::Orders(orders) => return orders.run(&mut out).await,
             Command::Sender(command) => {
+                if command.is_endless() {
+                    end_at_interrupt()?;
+                }
                 return tokio::task::block_in_place(|| command.run(&mut out));
             }
             Command::Conformance(kit) => {
@@ -211,6 +215,19 @@ pub fn run(cli: Cli) -> Result<Exit> {
         }?;
         Ok(Exit::Done)
     })
+}
+
+/// Ends the process quietly when the user interrupts it. For commands that have no other end; what they keep in files is whole at
+/// any moment.
+fn end_at_interrupt() -> Result<()> {
+    // From here on, an interrupt does not kill the process.
+    let mut interrupts = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
+    tokio::spawn(async move {
+        if interrupts.recv().await.is_some() {
+            wharfinger_client::interrupt::end();
+        }
+    });
+    Ok(())
 }
 
 async fn directory(store: &Store) -> Result<Directory> {

@@ -315,6 +315,8 @@ fn help_texts_are_as_written_down() {
         &["batches", "show"],
         &["batches", "results"],
         &["batches", "rejected"],
+        &["events"],
+        &["events", "tail"],
         &["purge"],
         &["check"],
         &["copy"],

@@ -22,4 +22,5 @@ mod resend;
 mod simulate;
 mod submit;
 mod submit_forms;
+mod tail;
 mod validate;
