@@ -72,6 +72,25 @@ pub struct Response {
     body: ureq::Body,
 }
 
+/// What sends requests: follows no redirects, and takes any status for a response. With `has_tls`, certificates are verified by
+/// the CAs in the PEM file `ca`, or by those that the system trusts.
+///
+/// # Errors
+/// The CA cannot be read.
+pub fn agent(has_tls: bool, ca: Option<&Path>) -> Result<ureq::Agent> {
+    let mut config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(CONNECT_MAX))
+        .user_agent(concat!("wharfinger/", env!("CARGO_PKG_VERSION")))
+        .max_redirects(0)
+        .max_idle_connections_per_host(256)
+        .max_idle_connections(256);
+    if has_tls {
+        config = config.tls_config(tls::config(ca)?);
+    }
+    Ok(config.build().new_agent())
+}
+
 impl Client {
     /// A client of the server at a URL. `ca` names a PEM file with the CA of its certificate; without it, those that the
     /// system trusts are used. Nothing is sent yet.
@@ -80,21 +99,8 @@ impl Client {
     /// The URL is none, or the CA cannot be read.
     pub fn new(url: &str, key: ApiKey, ca: Option<&Path>) -> Result<Self> {
         let base = base(url)?;
-        let mut config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(CONNECT_MAX))
-            .user_agent(concat!("wharfinger/", env!("CARGO_PKG_VERSION")))
-            .max_redirects(0)
-            .max_idle_connections_per_host(256)
-            .max_idle_connections(256);
-        if base.scheme() == "https" {
-            config = config.tls_config(tls::config(ca)?);
-        }
-        Ok(Self {
-            agent: config.build().new_agent(),
-            base,
-            key,
-        })
+        let agent = agent(base.scheme() == "https", ca)?;
+        Ok(Self { agent, base, key })
     }
 
     /// The server, without a slash at the end.

@@ -13,6 +13,7 @@ mod destination;
 mod erase;
 mod export;
 mod key;
+mod listen;
 mod load;
 mod open_files;
 mod orders;
@@ -70,6 +71,8 @@ enum Command {
     Sender(wharfinger_client::Command),
     /// Test a server or a client against the wire format of a dialect
     Conformance(Box<conformance::Conformance>),
+    /// Forward events to this machine as a webhook destination would, signed the same way
+    Listen(Box<listen::Listen>),
     /// Delete old processed and cancelled orders with their history
     Purge(purge::Purge),
     /// Verify the store
@@ -203,6 +206,9 @@ pub fn run(cli: Cli) -> Result<Exit> {
             }
             Command::Conformance(kit) => {
                 return tokio::task::block_in_place(|| kit.run(&mut out));
+            Command::Listen(listen) => {
+                end_at_interrupt()?;
+                tokio::task::block_in_place(|| listen.run(&mut out))
             }
             Command::Purge(purge) => purge.run(&mut out).await,
             Command::Check(check) => check.run(&mut out),

@@ -19,6 +19,7 @@ mod breaker;
 pub mod client;
 pub mod codes;
 pub mod guard;
+pub mod headers;
 pub mod hint;
 mod manager;
 pub mod new;

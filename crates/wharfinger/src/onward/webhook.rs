@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use jiff::fmt::rfc2822;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::attempts::begun;
 use super::client::{Answer, Client, Fault, Reach};
 use super::codes::Codes;
+use super::headers::{ID, POSITION, PREVIOUS, PREVIOUS_OF_ORDER, SIGNATURE, TIMESTAMP};
 use super::settings::WebhookSettings;
 use super::signature::Signer;
 use super::told;
@@ -27,13 +28,6 @@ use crate::store::{Attempt, Delivery, Destination};
 const KEPT_BYTES: usize = 1_024;
 /// The type of the event that shows whether a destination works.
 const TEST_TYPE: &str = "wharfinger.test";
-
-const ID: HeaderName = HeaderName::from_static("webhook-id");
-const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
-const POSITION: HeaderName = HeaderName::from_static("wharfinger-position");
-const PREVIOUS: HeaderName = HeaderName::from_static("wharfinger-previous");
-const PREVIOUS_OF_ORDER: HeaderName = HeaderName::from_static("wharfinger-previous-of-order");
 
 /// A destination that is reached by webhooks.
 pub(super) struct Webhook {

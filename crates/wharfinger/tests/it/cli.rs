@@ -317,6 +317,7 @@ fn help_texts_are_as_written_down() {
         &["batches", "rejected"],
         &["events"],
         &["events", "tail"],
+        &["listen"],
         &["purge"],
         &["check"],
         &["copy"],

@@ -13,6 +13,7 @@ mod hints;
 mod interrupted;
 mod liar;
 mod limits;
+mod listen;
 mod mends;
 mod orders;
 mod profiles;
