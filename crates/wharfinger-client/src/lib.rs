@@ -13,6 +13,7 @@
 //! named.rs      a dialect that the user names
 //! batches/      `wharfinger batches`
 //! orders/       `wharfinger orders`
+//! trigger/      `wharfinger trigger`
 //! events/       `wharfinger events`; the feed, for those that follow it
 //! offline.rs    orders judged on this machine
 //! out_file.rs   files that are complete or not there
@@ -60,6 +61,7 @@ pub mod since;
 pub mod table;
 pub mod terminal;
 mod validate;
+mod trigger;
 
 /// The commands of this crate.
 #[derive(Debug, Subcommand)]
@@ -78,6 +80,8 @@ pub enum Command {
     Batches(batches::Batches),
     /// Follow the event feed
     Events(events::Events),
+    /// Send sample orders that bring an event about
+    Trigger(trigger::Trigger),
 }
 
 impl Command {
@@ -100,6 +104,7 @@ impl Command {
             Self::Resend(command) => command.run(out),
             Self::Batches(command) => command.run(out),
             Self::Events(command) => command.run(out),
+            Self::Trigger(command) => command.run(out),
         }
     }
 }

@@ -318,6 +318,7 @@ fn help_texts_are_as_written_down() {
         &["events"],
         &["events", "tail"],
         &["listen"],
+        &["trigger"],
         &["purge"],
         &["check"],
         &["copy"],

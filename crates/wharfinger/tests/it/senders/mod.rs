@@ -24,4 +24,5 @@ mod simulate;
 mod submit;
 mod submit_forms;
 mod tail;
+mod trigger;
 mod validate;
