@@ -44,8 +44,8 @@ pub mod events;
 pub mod export;
 pub mod formulas;
 pub mod http;
-pub mod named;
 pub mod interrupt;
+pub mod named;
 pub mod offline;
 pub mod orders;
 pub mod out_file;
@@ -55,13 +55,13 @@ mod profile;
 pub mod report;
 mod resend;
 mod sending;
+pub mod since;
 pub mod source;
 mod submit;
-pub mod since;
 pub mod table;
 pub mod terminal;
-mod validate;
 mod trigger;
+mod validate;
 
 /// The commands of this crate.
 #[derive(Debug, Subcommand)]

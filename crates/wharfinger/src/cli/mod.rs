@@ -4,6 +4,7 @@
 
 mod bench;
 mod check;
+mod completions;
 mod conformance;
 mod copy;
 mod customers;
@@ -83,6 +84,10 @@ enum Command {
     Database(database::Database),
     /// Benchmark this machine, or your own server
     Bench(bench::Bench),
+    /// Print the completions of a shell
+    Completions(completions::Completions),
+    /// Write manual pages
+    Man(completions::Man),
     /// Run a part that benchmarks compare with
     #[command(hide = true)]
     BenchPart(bench::BenchPart),
@@ -206,6 +211,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
             }
             Command::Conformance(kit) => {
                 return tokio::task::block_in_place(|| kit.run(&mut out));
+            }
             Command::Listen(listen) => {
                 end_at_interrupt()?;
                 tokio::task::block_in_place(|| listen.run(&mut out))
@@ -217,6 +223,8 @@ pub fn run(cli: Cli) -> Result<Exit> {
             Command::Database(database) => tokio::task::block_in_place(|| database.run(&mut out)),
             // The PostgreSQL client runs a runtime of its own.
             Command::Bench(bench) => tokio::task::block_in_place(|| bench.run(&mut out)),
+            Command::Completions(completions) => completions.run(&mut out),
+            Command::Man(man) => man.run(&mut out),
             Command::BenchPart(part) => part.run(&mut out).await,
         }?;
         Ok(Exit::Done)

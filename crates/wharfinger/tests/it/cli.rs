@@ -319,6 +319,8 @@ fn help_texts_are_as_written_down() {
         &["events", "tail"],
         &["listen"],
         &["trigger"],
+        &["completions"],
+        &["man"],
         &["purge"],
         &["check"],
         &["copy"],

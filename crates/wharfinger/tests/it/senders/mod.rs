@@ -1,6 +1,7 @@
 //! What the server adds for those who send, and the commands of the client.
 
 mod batches;
+mod completions;
 mod conformance;
 mod convert;
 mod csv;
