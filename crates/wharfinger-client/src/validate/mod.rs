@@ -35,14 +35,14 @@ use crate::terminal::{Exit, complain, shown};
 /// Judge files of orders, and name every fault.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Without a server, every organisation that an order names is taken as existing, and neither the catalogue nor\n\
-orders that are stored already count. With --url or --profile, the server judges the orders as if they were sent:\n\
-it stores nothing.\n\n\
-The exit status is 0 if all orders are good, 3 if some are not, and 1 if a file cannot be read to its end.\n\
-Keys that stand in a file twice are a warning; the first 1,000,000 keys of a file are compared.\n\n\
+    after_help = "Without a server, every organisation that an order names is taken as existing, and neither the catalogue nor \
+orders that are stored already count. With --url or --profile, the server judges the orders as if they were sent: it \
+stores nothing.\n\n\
+The exit status is 0 if all orders are good, 3 if some are not, and 1 if a file cannot be read to its end. Keys that \
+stand in a file twice are a warning; the first 1,000,000 keys of a file are compared.\n\n\
 Examples: wharfinger validate orders.json --dialect DIALECT\n          \
-          wharfinger validate orders.ndjson.gz --dialect DIALECT --url http://127.0.0.1:8080 --key-file key.json\n          \
-          wharfinger validate shop.csv --map shopify --dialect native --org TRK001 --csv"
+          wharfinger validate orders.ndjson.gz --dialect DIALECT --profile shop\n          \
+          wharfinger validate shop.csv --map shopify --org TRK001 --csv"
 )]
 pub struct Validate {
     #[command(flatten)]

@@ -246,11 +246,21 @@ fn shortened(text: &str, chars_max: usize) -> String {
                 shown.pop();
                 chars -= 1;
             }
+            drop_partial_address(&mut shown);
             shown.push('…');
             break;
         }
     }
     shown
+}
+
+/// Removes an e-mail address that was cut. A search for the whole address, to erase it, would not find it.
+fn drop_partial_address(text: &mut String) {
+    let is_between = |letter: char| letter.is_whitespace() || ",;<>()".contains(letter);
+    let word = text.rfind(is_between).map_or(0, |at| at + 1);
+    if text.get(word..).is_some_and(|word| word.contains('@')) {
+        text.truncate(word);
+    }
 }
 
 /// Whether a character is invisible: a control character, one that changes the direction of text, or one without width.

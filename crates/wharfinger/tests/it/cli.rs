@@ -321,6 +321,7 @@ fn help_texts_are_as_written_down() {
         &["trigger"],
         &["completions"],
         &["man"],
+        &["validate"],
         &["purge"],
         &["check"],
         &["copy"],
