@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 
@@ -17,7 +18,7 @@ use super::{Receipt, RejectedOrder, Target};
 use crate::http::Client;
 use crate::report::{self, Error, Place, REASON_COLUMNS};
 use crate::source::is_stdin;
-use crate::terminal::shown;
+use crate::terminal::{complain, shown};
 
 /// The ending of the rejected orders' name.
 pub(crate) const REJECTED: &str = ".rejected.ndjson";
@@ -220,12 +221,14 @@ impl Outputs {
 
     /// Gives the files their names. If no order was rejected, files of rejected orders of an earlier run are removed.
     ///
-    /// The receipts come last: an interruption never leaves receipts beside rejected orders of another run.
+    /// The receipts come last: an interruption never leaves receipts beside rejected orders of another run. A file of rejected
+    /// orders that was edited meanwhile is not lost: its name gets the ending `.edited`.
     ///
     /// # Errors
     /// A file cannot be written, renamed or removed.
     pub(crate) fn finish(self) -> Result<Written> {
         let is_any = self.rejected_count > 0;
+        keep_edited(&self.names)?;
         remove(&self.names.with(RECEIPTS))?;
         Ok(Written {
             rejected: self.rejected.finish(is_any)?,
@@ -246,6 +249,29 @@ impl Outputs {
             receipts: self.receipts.leave(!is_empty)?,
         })
     }
+}
+
+/// Renames the rejected orders of an earlier run if somebody has edited them.
+fn keep_edited(names: &Names) -> Result<()> {
+    let modified = |ending| -> std::io::Result<SystemTime> {
+        std::fs::metadata(names.with(ending))?.modified()
+    };
+    // A run writes its receipts last.
+    let (Ok(rejected), Ok(receipts)) = (modified(REJECTED), modified(RECEIPTS)) else {
+        return Ok(());
+    };
+    if rejected <= receipts {
+        return Ok(());
+    }
+    let old = names.with(REJECTED);
+    let new = with_ending(&old, ".edited");
+    let shown = [&old, &new].map(|file| shown(&file.display().to_string()).into_owned());
+    let [old_name, new_name] = shown;
+    std::fs::rename(&old, &new).with_context(|| format!("cannot rename {old_name}"))?;
+    complain(format_args!(
+        "wharfinger: {old_name} was edited after an earlier run; it is {new_name} now"
+    ));
+    Ok(())
 }
 
 /// Ends the table of reasons.

@@ -148,6 +148,34 @@ fn a_second_run_is_answered_as_the_first_and_stores_nothing() {
 }
 
 #[test]
+fn rejected_orders_that_were_edited_are_not_lost_in_a_second_run() {
+    let desk = Desk::new();
+    desk.write("orders.json", MIXED);
+    printed(&desk.send(&SUBMIT), 3);
+    let name = "orders.json.rejected.ndjson";
+    let rejected = desk.read(name);
+    desk.write(name, "mended");
+    let edited = std::fs::File::options()
+        .write(true)
+        .open(desk.home.path().join(name));
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(1);
+    edited.unwrap().set_modified(later).unwrap();
+    let output = desk.send(&SUBMIT);
+    printed(&output, 3);
+    let said = errors(&output);
+    assert!(
+        said.contains("it is orders.json.rejected.ndjson.edited now"),
+        "{said}"
+    );
+    assert_eq!(desk.read(&format!("{name}.edited")), "mended");
+    assert_eq!(desk.read(name), rejected);
+    // Files that nobody has edited are replaced.
+    let names = desk.names();
+    assert_eq!(errors(&desk.send(&SUBMIT)), "");
+    assert_eq!(desk.names(), names);
+}
+
+#[test]
 fn a_dry_run_stores_nothing_and_writes_files_of_its_own() {
     let desk = Desk::new();
     desk.write("orders.json", MIXED);
