@@ -1,16 +1,21 @@
 //! `wharfinger events tail`.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::desk::{Desk, ended, ids, lines, signal};
 
-/// A command that runs.
+/// How long a line may take before a test has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A command that runs. Killed when dropped.
 struct Running {
     process: Child,
-    stdout: BufReader<ChildStdout>,
+    lines: Receiver<String>,
 }
 
 impl Running {
@@ -20,24 +25,45 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn();
         let mut process = process.expect("the program starts");
-        let stdout = BufReader::new(process.stdout.take().unwrap());
-        Self { process, stdout }
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let (read, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            // Ends at the end of the command, or when nobody waits for its lines any more.
+            while stdout.read_line(&mut line).is_ok_and(|length| length > 0) {
+                if read.send(std::mem::take(&mut line)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { process, lines }
     }
 
     /// The next event that is printed.
     fn next(&mut self) -> Value {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).expect("an event is printed")
+        let line = self.lines.recv_timeout(PATIENCE);
+        serde_json::from_str(&line.expect("a line is printed")).expect("it is an event")
     }
 
     /// Waits for the end. Returns the exit status, what was printed since, and the errors.
     fn rest(mut self) -> (Option<i32>, String, String) {
-        let (mut out, mut errors) = (String::new(), String::new());
-        self.stdout.read_to_string(&mut out).unwrap();
+        let out = self.lines.iter().collect();
+        let status = self.process.wait().unwrap().code();
+        (status, out, self.errors())
+    }
+
+    fn errors(&mut self) -> String {
+        let mut errors = String::new();
         let mut stderr = self.process.stderr.take().unwrap();
         stderr.read_to_string(&mut errors).unwrap();
-        (self.process.wait().unwrap().code(), out, errors)
+        errors
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -228,7 +254,8 @@ fn it_ends_when_nobody_reads_any_more() {
     desk.take("TRK001", "A-1");
     let mut running = Running::start(desk.command(&["events", "tail", "--json", "--since", "1h"]));
     running.next();
-    drop(running.stdout);
+    // The thread that reads ends at the next line, and closes the pipe.
+    running.lines = mpsc::channel().1;
     let mut number = 0;
     let status = loop {
         number += 1;
@@ -237,9 +264,7 @@ fn it_ends_when_nobody_reads_any_more() {
             break status;
         }
     };
-    let mut errors = String::new();
-    let mut stderr = running.process.stderr.take().unwrap();
-    stderr.read_to_string(&mut errors).unwrap();
+    let errors = running.errors();
     assert_eq!((status.code(), errors.as_str()), (Some(0), ""));
 }
 
