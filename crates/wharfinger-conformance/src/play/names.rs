@@ -101,7 +101,12 @@ fn replaced(text: &[u8], pairs: &[(&str, &str, bool)]) -> Vec<u8> {
 fn is_alone(text: &[u8], from: usize, end: usize) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-' || *byte >= 0x80;
     let before = from.checked_sub(1).and_then(|at| text.get(at));
-    !before.is_some_and(is_part) && !text.get(end).is_some_and(is_part)
+    // In a target, the letters of an escape such as `%20` do not belong to the name behind it.
+    let escape = from.checked_sub(3).and_then(|at| text.get(at..from));
+    let is_behind_escape =
+        matches!(escape, Some([b'%', digits @ ..]) if digits.iter().all(u8::is_ascii_hexdigit));
+    let begins = is_behind_escape || !before.is_some_and(is_part);
+    begins && !text.get(end).is_some_and(is_part)
 }
 
 #[cfg(test)]
@@ -114,9 +119,9 @@ mod tests {
         names.add("TRK001", "TRK002");
         names.add("TRK002", "X");
         names.add_word("A-1", "A-1-k7");
-        let text = "/%54RK001/TRK001/TRK002?a=A-1,A-10,BA-1,A-1";
+        let text = "/%54RK001/TRK001/TRK002?a=A-1,A-10,BA-1,%20A-1";
         let sent = names.text_onto_server(text);
-        assert_eq!(sent, "/%54RK002/TRK002/X?a=A-1-k7,A-10,BA-1,A-1-k7");
+        assert_eq!(sent, "/%54RK002/TRK002/X?a=A-1-k7,A-10,BA-1,%20A-1-k7");
         assert_eq!(names.back(b"TRK002: A-1-k7"), b"TRK001: A-1");
     }
 }
