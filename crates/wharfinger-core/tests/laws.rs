@@ -66,6 +66,16 @@ fn seed() -> impl Strategy<Value = Option<&'static Seed>> {
         .prop_map(|index| (!SEEDS.is_empty()).then(|| index.get(SEEDS.as_slice())))
 }
 
+/// Removes what errors quote from the order as it was written: its members may come in another order there.
+fn without_sent_texts(mut answer: serde_json::Value) -> serde_json::Value {
+    for result in answer["results"].as_array_mut().into_iter().flatten() {
+        for error in result["errors"].as_array_mut().into_iter().flatten() {
+            error.as_object_mut().expect("an error").remove("value");
+        }
+    }
+    answer
+}
+
 /// Checks that a response is readable JSON with a sensible status.
 fn check_reply(told: Result<Answered, String>, request: &str) -> Result<(), TestCaseError> {
     let reply = match told {
@@ -142,7 +152,7 @@ proptest! {
         let answers = [&*exchange.body(), &body[..]].map(|body| {
             let told = World::new(*dialect).request(&exchange.method, &exchange.target, &headers, body);
             let (reply, _) = told.unwrap();
-            (reply.status, sorted(serde_json::from_slice(&reply.body).unwrap()))
+            (reply.status, without_sent_texts(sorted(serde_json::from_slice(&reply.body).unwrap())))
         });
         prop_assert_eq!(&answers[0], &answers[1], "{}", String::from_utf8_lossy(&body));
     }

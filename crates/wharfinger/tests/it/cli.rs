@@ -1,5 +1,6 @@
 //! The command line: its output, its refusals, and that a running server follows its changes.
 
+use clap::CommandFactory;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -269,69 +270,26 @@ fn the_demonstration_runs_and_says_what_it_shows() {
 }
 
 /// The help of every command is compared with a file, so that changes are noticed.
+/// Adds the names of the commands below a command, which users see.
+fn add_commands(command: &clap::Command, names: &[String], commands: &mut Vec<Vec<String>>) {
+    for below in command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set())
+    {
+        let names = [names, &[below.get_name().to_owned()]].concat();
+        commands.push(names.clone());
+        add_commands(below, &names, commands);
+    }
+}
+
 #[test]
 fn help_texts_are_as_written_down() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/help");
-    let commands: &[&[&str]] = &[
-        &[],
-        &["serve"],
-        &["demo"],
-        &["org"],
-        &["org", "create"],
-        &["org", "list"],
-        &["org", "set"],
-        &["key"],
-        &["key", "create"],
-        &["key", "list"],
-        &["key", "rotate"],
-        &["key", "revoke"],
-        &["products"],
-        &["products", "load"],
-        &["products", "list"],
-        &["products", "show"],
-        &["products", "export"],
-        &["customers"],
-        &["customers", "load"],
-        &["customers", "list"],
-        &["customers", "show"],
-        &["customers", "erase"],
-        &["orders"],
-        &["orders", "process"],
-        &["orders", "cancel"],
-        &["convert"],
-        &["export"],
-        &["submit"],
-        &["resend"],
-        &["conformance"],
-        &["orders", "list"],
-        &["orders", "show"],
-        &["orders", "history"],
-        &["profile"],
-        &["profile", "add"],
-        &["profile", "list"],
-        &["profile", "remove"],
-        &["batches"],
-        &["batches", "list"],
-        &["batches", "show"],
-        &["batches", "results"],
-        &["batches", "rejected"],
-        &["events"],
-        &["events", "tail"],
-        &["listen"],
-        &["trigger"],
-        &["completions"],
-        &["man"],
-        &["validate"],
-        &["purge"],
-        &["check"],
-        &["copy"],
-        &["database"],
-        &["database", "distribute"],
-        &["bench"],
-    ];
-    for command in commands.iter().copied() {
+    let mut commands = vec![Vec::new()];
+    add_commands(&wharfinger::cli::Cli::command(), &[], &mut commands);
+    for command in &commands {
         let output = program()
-            .args(*command)
+            .args(command)
             .arg("--help")
             .env("COLUMNS", "100")
             .output()

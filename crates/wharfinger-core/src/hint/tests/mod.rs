@@ -127,7 +127,10 @@ fn what_a_sender_wrote_is_cut_and_cannot_harm() {
     assert!(value.ends_with('…'));
     let exact = format!("\"{}\"", "ä".repeat(VALUE_CHARS_MAX));
     assert!(!hint(Code::NotEmail, &exact).value.unwrap().ends_with('…'));
-    let several = format!("\"{}anna.archer@example.com\"", "bob@example.com; ".repeat(5));
+    let several = format!(
+        "\"{}anna.archer@example.com\"",
+        "bob@example.com; ".repeat(5)
+    );
     let value = hint(Code::NotEmail, &several).value.unwrap();
     assert!(value.ends_with("bob@example.com; …"), "{value}");
     let evil = hint(Code::NotEmail, r#""\u001b[2J\u202egnp\n\u009b""#);
