@@ -1,5 +1,7 @@
 //! Sample orders of a dialect, with order keys that no other order has.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use uuid::Uuid;
 use wharfinger_core::dialect::{Action, Context, Dialect, Head, SampleKey, Verdict};
@@ -34,9 +36,10 @@ impl Maker {
             secret: "",
         };
         let body = dialect.samples(&key).one.body;
-        let order = match serde_json::from_str(&body).ok()? {
-            Value::Array(orders) => orders.into_iter().next()?,
-            order => order,
+        let body: Value = serde_json::from_str(&body).ok()?;
+        let order = match body.as_array() {
+            Some(orders) => orders.first()?.clone(),
+            None => body,
         };
         let organisation = Organisation::new(code, "");
         let mut maker = Self {
@@ -109,7 +112,7 @@ impl Maker {
             let judged = judge(self.dialect, &context, body, &Limits::default()).ok()?;
             let slot = judged.slots.into_iter().next()?;
             let is_good = matches!(slot.verdict, Verdict::Good(_));
-            is_good.then(|| slot.key.map(|key| key.into_owned()))
+            is_good.then(|| slot.key.map(Cow::into_owned))
         })
     }
 }
