@@ -41,7 +41,10 @@ pub(crate) struct Logging {
 /// The log level is invalid.
 pub(crate) fn begin(config: &Config) -> Result<Logging> {
     let filter = EnvFilter::builder()
-        .parse(format!("{},hyper=error", config.settings.log))
+        .parse(format!(
+            "{},hyper=error,h2=error,rustls=error",
+            config.settings.log
+        ))
         .with_context(|| {
             format!(
                 "'{}' is not a log level; use error, warn, info, debug or trace",

@@ -19,6 +19,7 @@ use super::open_files;
 use crate::access::Access;
 use crate::access::rates::Rates;
 use crate::access::rules::NewKey;
+use crate::http::connections::Service;
 use crate::http::threads::Threads;
 use crate::imports;
 use crate::intake::app::App;
@@ -33,6 +34,7 @@ use crate::runtime::turns::Turns;
 use crate::serve::config::{Config, ServeOptions};
 use crate::serve::feed::Feed;
 use crate::serve::readiness::Readiness;
+use crate::serve::tls::{Certificates, Files};
 use crate::store::{self, EmailRuns, Location};
 use crate::store::{COMMAND_LINE, Change, Store};
 use crate::{clock, http, logging};
@@ -101,20 +103,12 @@ impl Serve {
         let config = self.options.resolve()?;
         let _logging = logging::begin(&config)?;
         open_files::require(&config)?;
+        let certificates = certificates(&config)?;
         let _hold = match &config.location {
             Location::Directory(data) => Some(store::hold(data, true)?),
             Location::Database(_) => None,
         };
-        if config.location.is_exposed() {
-            tracing::warn!("{}", super::EXPOSED);
-        }
-        let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
-        if config.location.has_password_among(arguments) {
-            tracing::warn!(
-                "The database password is on the command line, where every user of this machine can read it. \
-                 Use --database-password-file or WHARFINGER_DATABASE_PASSWORD instead."
-            );
-        }
+        warn_of_database(&config);
         let options = self.tuning.options(&config);
         let store = super::open_store(&config.location, &options)?;
         let listener = TcpListener::bind(config.settings.listen)
@@ -145,13 +139,8 @@ impl Serve {
         });
         let threads = Threads::start().context("cannot start the serving threads")?;
         // Must precede the ready message: a signal that arrives right after it needs its handler.
-        let stop = Stop::listen()?;
-        if !address.ip().is_loopback() {
-            tracing::warn!(
-                "{address} can be reached from other machines, and keys and orders cross the network unencrypted. Listen on a \
-                 loopback address behind a proxy with TLS."
-            );
-        }
+        let signals = Signals::listen()?;
+        warn_if_reachable(address, &config);
         if let Err(error) = write_greeting(out, &config, address, first_key) {
             // Nobody may be reading stdout. The server works without it.
             tracing::warn!(%error, "Could not write to standard output.");
@@ -162,7 +151,18 @@ impl Serve {
             let is_sole = matches!(&config.location, Location::Directory(_));
             tokio::spawn(async move { onward.run(&store, is_sole).await })
         };
-        let ended = serve(&app, listener, &threads, stop).await;
+        let service = Service {
+            routes: http::routes(&app),
+            transport: app.transport,
+            proxies: config.settings.behind_proxy.clone(),
+            tls: certificates
+                .as_ref()
+                .map(Certificates::server_config)
+                .transpose()?,
+        };
+        let following = tokio::spawn(follow(certificates, signals.hangups));
+        let ended = serve(&app, listener, &threads, service, signals.stop).await;
+        following.abort();
         app.onward.stop();
         // The leases are given back before the store is closed.
         let _ended = delivering.await;
@@ -189,17 +189,76 @@ fn onward(config: &Config, access: &Arc<Access>) -> Result<Arc<Onward>> {
     Ok(Arc::new(Onward::new(reach, codes, files_root)))
 }
 
+/// Warns if the database's password or its content can be read by others.
+fn warn_of_database(config: &Config) {
+    if config.location.is_exposed() {
+        tracing::warn!("{}", super::EXPOSED);
+    }
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned());
+    if config.location.has_password_among(arguments) {
+        tracing::warn!(
+            "The database password is on the command line, where every user of this machine can read it. \
+             Use --database-password-file or WHARFINGER_DATABASE_PASSWORD instead."
+        );
+    }
+}
+
+/// Warns if other machines can reach the server, and nothing protects what they send.
+fn warn_if_reachable(address: SocketAddr, config: &Config) {
+    let settings = &config.settings;
+    let is_protected = settings.tls_cert.is_some() || !settings.behind_proxy.is_empty();
+    if !address.ip().is_loopback() && !is_protected {
+        tracing::warn!("{address} {REACHABLE}");
+    }
+}
+
+/// What the log says after an address that other machines can reach, if nothing protects it.
+const REACHABLE: &str = "can be reached from other machines, and keys and orders cross the network unencrypted. Give the server \
+                         a certificate (--tls-cert and --tls-key), or listen on a loopback address behind a proxy with TLS; if \
+                         the proxy is another machine, name it with --behind-proxy.";
+
+/// The certificate for clients, if the settings name one.
+fn certificates(config: &Config) -> Result<Option<Arc<Certificates>>> {
+    let settings = &config.settings;
+    let (Some(certificate), Some(key)) = (&settings.tls_cert, &settings.tls_key) else {
+        return Ok(None);
+    };
+    let files = Files {
+        certificate: certificate.clone(),
+        key: key.clone(),
+    };
+    let certificates = Certificates::load(files).map_err(anyhow::Error::msg)?;
+    Ok(Some(certificates))
+}
+
+/// Keeps the certificate current until the task is dropped. Without one, SIGHUP has no effect.
+async fn follow(certificates: Option<Arc<Certificates>>, mut hangups: Signal) {
+    match certificates {
+        Some(certificates) => certificates.follow(hangups).await,
+        None => while hangups.recv().await.is_some() {},
+    }
+}
+
+/// The signals that the server listens to.
+struct Signals {
+    stop: Stop,
+    hangups: Signal,
+}
+
 /// The signals that stop the server.
 struct Stop {
     terminated: Signal,
     interrupted: Signal,
 }
 
-impl Stop {
+impl Signals {
     fn listen() -> Result<Self> {
         Ok(Self {
-            terminated: signal(SignalKind::terminate())?,
-            interrupted: signal(SignalKind::interrupt())?,
+            stop: Stop {
+                terminated: signal(SignalKind::terminate())?,
+                interrupted: signal(SignalKind::interrupt())?,
+            },
+            hangups: signal(SignalKind::hangup())?,
         })
     }
 }
@@ -212,7 +271,13 @@ const LAST_ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Serves until the server is told to stop, or the store can no longer be written.
-async fn serve(app: &Arc<App>, listener: TcpListener, threads: &Threads, stop: Stop) -> Result<()> {
+async fn serve(
+    app: &Arc<App>,
+    listener: TcpListener,
+    threads: &Threads,
+    service: Service,
+    stop: Stop,
+) -> Result<()> {
     let Stop {
         mut terminated,
         mut interrupted,
@@ -240,8 +305,7 @@ async fn serve(app: &Arc<App>, listener: TcpListener, threads: &Threads, stop: S
         stopping.feed.stop();
         stopping.onward.stop();
     };
-    let routes = http::routes(app);
-    let serving = http::connections::serve(listener, threads, routes, app.transport, stopped);
+    let serving = http::connections::serve(listener, threads, service, stopped);
     tokio::select! {
         () = serving => {}
         () = failed_long_enough(app.store.as_ref()) => {}
@@ -324,7 +388,10 @@ fn write_greeting(
     address: SocketAddr,
     first_steps: FirstSteps,
 ) -> Result<()> {
-    writeln!(out, "wharfinger is ready on http://{address}")?;
+    let is_secure = config.settings.tls_cert.is_some();
+    let scheme = if is_secure { "https" } else { "http" };
+    let url = format!("{scheme}://{address}");
+    writeln!(out, "wharfinger is ready on {url}")?;
     match first_steps {
         FirstSteps::NotFresh => {}
         FirstSteps::LeftToOperator => {
@@ -350,7 +417,9 @@ fn write_greeting(
                 secret: &issued.secret,
             };
             if let Some(dialect) = dialects::ALL.first() {
-                let curl = curl(address, &dialect.samples(&key).one);
+                // The certificate does not name this address.
+                let options = if is_secure { "-ik" } else { "-i" };
+                let curl = curl(options, &url, &dialect.samples(&key).one);
                 writeln!(out, "\nSend it an order:\n\n  {curl}")?;
             }
         }
@@ -360,11 +429,8 @@ fn write_greeting(
 }
 
 /// A request as a `curl` command.
-fn curl(address: SocketAddr, sample: &Sample) -> String {
-    let mut line = format!(
-        "curl -i -X {} http://{address}{}",
-        sample.method, sample.target
-    );
+fn curl(options: &str, url: &str, sample: &Sample) -> String {
+    let mut line = format!("curl {options} -X {} {url}{}", sample.method, sample.target);
     for (name, value) in &sample.headers {
         line.push_str(&format!(" -H '{name}: {value}'"));
     }

@@ -9,23 +9,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
 use futures_util::FutureExt;
 use http::HeaderValue;
 use http::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
+use rustls::ServerConfig;
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::forwarded::Proxies;
 use super::framing::{Doubts, HEAD_BYTES_MAX, Watched};
 use super::guard;
 use super::pace::Pace;
 use super::paced::Paced;
-use super::seats::{Seated, Seats, ServedBody, Serving, counted_as};
+use super::seats::{InProgress, Seated, Seats, ServedBody, Serving, Share, counted_as};
+use super::secure::{self, Secure};
 use super::simulate::Cut;
 use super::threads::Threads;
 use crate::access::secret;
@@ -52,10 +55,11 @@ const LINGER_BYTES_MAX: usize = 1 << 20;
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A response to a client whose request was not routed.
-fn plain_answer(status: &str, fields: &str) -> String {
+pub(super) fn plain_answer(status: &str, fields: &str, body: &str) -> String {
     let request_id = secret::request_id();
+    let length = body.len();
     format!(
-        "HTTP/1.1 {status}\r\nx-request-id: {request_id}\r\n{fields}connection: close\r\ncontent-length: 0\r\n\r\n"
+        "HTTP/1.1 {status}\r\nx-request-id: {request_id}\r\n{fields}connection: close\r\ncontent-length: {length}\r\n\r\n{body}"
     )
 }
 
@@ -70,14 +74,28 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// are still answered.
 const LAST_REQUESTS_WITHIN: Duration = Duration::from_millis(250);
 
+/// How connections are served.
+pub struct Service {
+    /// What is served.
+    pub routes: Router,
+    /// The limits.
+    pub transport: Transport,
+    /// The networks of proxies that are believed about their clients.
+    pub proxies: Vec<IpNet>,
+    /// The settings of TLS. `None` for plain HTTP.
+    pub tls: Option<ServerConfig>,
+}
+
 /// Serves connections on `threads` until `stop` resolves. Then stops accepting and waits for the requests in flight.
 pub async fn serve(
     listener: TcpListener,
     threads: &Threads,
-    routes: Router,
-    transport: Transport,
+    service: Service,
     stop: impl Future<Output = ()>,
 ) {
+    let transport = service.transport;
+    let proxies = Proxies::new(&service.proxies);
+    let secure = service.tls.map(|config| Arc::new(Secure::new(config)));
     // Accepted sockets inherit this option.
     if let Err(error) = SockRef::from(&listener).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
         tracing::warn!(%error, "Could not limit the send buffer of connections.");
@@ -92,7 +110,7 @@ pub async fn serve(
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &seats) => accepted,
+            accepted = accept(&listener, &seats, &proxies) => accepted,
         };
         let accepted = match accepted {
             Ok(Some(accepted)) => accepted,
@@ -106,16 +124,27 @@ pub async fn serve(
             }
         };
         let (stream, address, seated) = accepted;
-        let (routes, heads, stopped) = (routes.clone(), heads.clone(), stopped.clone());
-        let served = threads.serve(stream, async move |stream| {
-            let connection = Connection {
-                address,
-                seated,
-                heads,
-                transport,
-            };
-            connection.serve(stream, routes, stopped).await;
-        });
+        let connection = Connection {
+            address,
+            seated,
+            heads: heads.clone(),
+            transport,
+            proxies: proxies.clone(),
+            routes: service.routes.clone(),
+            stopped: stopped.clone(),
+        };
+        let served = match &secure {
+            None => threads.serve(stream, async move |stream| {
+                let stream = connection.paced(stream);
+                connection.serve_http1(stream).await;
+            }),
+            Some(secure) => {
+                let secure = Arc::clone(secure);
+                threads.serve(stream, async move |stream| {
+                    secure::serve(&secure, stream, connection).await;
+                })
+            }
+        };
         if let Err(error) = served {
             tracing::warn!(%error, "Could not serve a connection.");
         }
@@ -135,10 +164,12 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     seats: &Seats,
+    proxies: &Proxies,
 ) -> io::Result<Option<(TcpStream, SocketAddr, Seated)>> {
     let (stream, address) = listener.accept().await?;
-    if seats.is_full_for(address) {
-        let answer = plain_answer("429 Too Many Requests", &retry_after());
+    // A proxy's connections are of many clients.
+    if seats.is_full_for(address) && !proxies.has(address.ip()) {
+        let answer = plain_answer("429 Too Many Requests", &retry_after(), "");
         // Best effort: it must not wait.
         let _ = stream.into_std()?.write(answer.as_bytes());
         return Ok(None);
@@ -154,35 +185,52 @@ async fn time_to_close(stopped: &mut watch::Receiver<bool>) {
 }
 
 /// A connection that has a place.
-struct Connection {
-    address: SocketAddr,
-    seated: Seated,
+pub(super) struct Connection {
+    pub(super) address: SocketAddr,
+    pub(super) seated: Seated,
     heads: Budget,
-    transport: Transport,
+    pub(super) transport: Transport,
+    pub(super) proxies: Proxies,
+    pub(super) routes: Router,
+    /// Becomes true when the server is told to stop.
+    pub(super) stopped: watch::Receiver<bool>,
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, routes: Router, mut stopped: watch::Receiver<bool>) {
+    /// The stream with the limit on unread data.
+    pub(super) fn paced(&self, stream: TcpStream) -> Paced<TcpStream> {
         // Responses are written whole, so Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
+        let transport = &self.transport;
+        let pace = Pace::new(transport.write_timeout, transport.bytes_per_second_min);
+        Paced::new(stream, pace, Arc::clone(&self.seated.seat))
+    }
+
+    /// Serves HTTP/1.1.
+    pub(super) async fn serve_http1<S>(self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send,
+    {
         let Self {
             address,
             seated,
             heads,
             transport,
+            proxies,
+            routes,
+            mut stopped,
         } = self;
         let doubts = Doubts::default();
-        let pace = Pace::new(transport.write_timeout, transport.bytes_per_second_min);
         let heads = heads.lease([Some(Holder::Address(counted_as(address))), None]);
-        let stream = Paced::new(stream, pace, Arc::clone(&seated.seat));
         let stream = Watched::new(stream, doubts.clone(), heads);
         let requests = AtomicU64::new(0);
         let stopped_yet = stopped.clone();
-        let seat = Arc::clone(&seated.seat);
+        let in_progress = InProgress::new(&seated.seat, &Arc::new(Share::default()));
         let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            let serving = Serving::begin(&seat);
-            request.extensions_mut().insert(Arc::clone(&seat));
-            request.extensions_mut().insert(ConnectInfo(address));
+            let serving = Serving::begin(in_progress.clone());
+            let client = proxies.client(address, request.headers());
+            request.extensions_mut().insert(in_progress.clone());
+            request.extensions_mut().insert(client);
             if let Some(why) = doubts.about(requests.fetch_add(1, Ordering::Relaxed) + 1) {
                 request.extensions_mut().insert(IsDoubtful(why));
             }
@@ -235,15 +283,18 @@ impl Connection {
 }
 
 /// Closes a connection. Sends a response first if hyper sent none.
-async fn close(mut stream: Watched<Paced<TcpStream>>, served: hyper::Result<()>, is_in_head: bool) {
+async fn close<S>(mut stream: Watched<S>, served: hyper::Result<()>, is_in_head: bool)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let Err(error) = served else {
         let _ = stream.shutdown().await;
         return;
     };
     let answer = if error.is_timeout() && is_in_head {
-        Some(plain_answer("408 Request Timeout", ""))
+        Some(plain_answer("408 Request Timeout", "", ""))
     } else if is_out_of_memory(&error) {
-        Some(plain_answer("503 Service Unavailable", &retry_after()))
+        Some(plain_answer("503 Service Unavailable", &retry_after(), ""))
     } else {
         None
     };
@@ -254,8 +305,7 @@ async fn close(mut stream: Watched<Paced<TcpStream>>, served: hyper::Result<()>,
     let _ = stream.shutdown().await;
     if is_answered {
         // Data that arrives after the close would cause a reset, and the client would lose the response.
-        let rest = linger(&mut stream);
-        let _ = tokio::time::timeout(LINGER_TIMEOUT, rest).await;
+        linger(&mut stream).await;
     }
 }
 
@@ -265,13 +315,17 @@ fn is_out_of_memory(error: &hyper::Error) -> bool {
     io_error.is_some_and(|error| error.kind() == io::ErrorKind::OutOfMemory)
 }
 
-async fn linger(stream: &mut Watched<Paced<TcpStream>>) {
-    let mut left = LINGER_BYTES_MAX;
-    let mut piece = vec![0; 4 << 10];
-    while let Ok(read @ 1..) = stream.read(&mut piece).await {
-        left = left.saturating_sub(read);
-        if left == 0 {
-            return;
+/// Reads and discards what the client still sends, for a while.
+pub(super) async fn linger(stream: &mut (impl AsyncRead + Unpin)) {
+    let read = async {
+        let mut left = LINGER_BYTES_MAX;
+        let mut piece = vec![0; 4 << 10];
+        while let Ok(read @ 1..) = stream.read(&mut piece).await {
+            left = left.saturating_sub(read);
+            if left == 0 {
+                return;
+            }
         }
-    }
+    };
+    let _ = tokio::time::timeout(LINGER_TIMEOUT, read).await;
 }

@@ -1,13 +1,12 @@
 //! Handles one request from its head to its log line.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::response::Response;
 use futures_util::FutureExt;
 use http::request::Parts;
@@ -19,10 +18,11 @@ use wharfinger_core::order::failure::RequestFailure;
 
 use super::answer::{add_rates, counted, discard, large_body, refusal, respond, respond_with};
 use super::body::{self, Accepts};
+use super::forwarded::Client;
 use super::request_id::{REQUEST_ID, request_id};
 use super::request_log::{Noted, log, log_text};
 use super::routes::{ENDPOINTS, Endpoint};
-use super::seats::Seat;
+use super::seats::InProgress;
 use super::simulate::Simulation;
 use super::stream::respond_in_chunks;
 use super::v1;
@@ -119,11 +119,10 @@ struct Received<'r> {
 /// # Errors
 /// [`RequestFailure::Overloaded`]: the key's share is exhausted.
 fn take_seat(parts: &Parts, authenticated: &Authenticated) -> Result<(), RequestFailure> {
-    let Some(seat) = parts.extensions.get::<Arc<Seat>>() else {
+    let Some(request) = parts.extensions.get::<InProgress>() else {
         return Ok(());
     };
-    seat.note_key();
-    if seat.is_served_for(authenticated.holders()) {
+    if request.is_served_for(authenticated.holders()) {
         Ok(())
     } else {
         let retry_after_s = RETRY_AFTER.as_secs();
@@ -336,7 +335,11 @@ fn authenticate(
     parts: &Parts,
 ) -> Result<Authenticated, RequestFailure> {
     let credentials = dialect.credentials(head);
-    let authenticated = app.access.authenticate(&credentials, address(parts));
+    let client = Client::of(&parts.extensions);
+    let authenticated = app.access.authenticate(&credentials, client.address);
+    if authenticated.is_ok() {
+        client.warn_if_exposed();
+    }
     if authenticated.is_err() && credentials == Credentials::Missing {
         tracing::info!(
             dialect = dialect.id(),
@@ -345,11 +348,6 @@ fn authenticate(
         );
     }
     authenticated
-}
-
-fn address(parts: &Parts) -> IpAddr {
-    let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    connection.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip())
 }
 
 /// The decoded path parameters. `None` if one is not UTF-8.

@@ -31,7 +31,7 @@ pub(super) struct Seats {
     places_max: usize,
     per_address_max: usize,
     taken: Arc<Mutex<Taken>>,
-    /// Authenticated requests in progress: one per connection, and one more so that the share of a single place is not zero.
+    /// Authenticated requests in progress: as many as places, and one more so that the share of a single place is not zero.
     requests: Budget,
 }
 
@@ -55,25 +55,60 @@ pub(super) struct Seat {
     /// Whether a response is waiting to be read by the client.
     is_unread: AtomicBool,
     told_to_go: Notify,
-    /// The budget lease of the authenticated request in progress.
-    share: Mutex<Option<Lease>>,
+}
+
+/// The budget lease of an authenticated request. Requests of one connection that follow each other use the same one in turn.
+#[derive(Debug, Default)]
+pub(super) struct Share(Mutex<Option<Lease>>);
+
+impl Share {
+    fn lease(&self) -> MutexGuard<'_, Option<Lease>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request in progress: its connection and its share.
+#[derive(Clone, Debug)]
+pub(super) struct InProgress {
+    seat: Arc<Seat>,
+    share: Arc<Share>,
+}
+
+impl InProgress {
+    pub(super) fn new(seat: &Arc<Seat>, share: &Arc<Share>) -> Self {
+        Self {
+            seat: Arc::clone(seat),
+            share: Arc::clone(share),
+        }
+    }
+
+    /// Records that the connection showed a valid key, and counts the request towards the shares of these holders. False if a
+    /// share is exhausted.
+    #[must_use]
+    pub(super) fn is_served_for(&self, holders: Holders) -> bool {
+        self.seat.note_key();
+        let mut lease = self.seat.seats.requests.lease(holders);
+        let has_share = lease.grow(1);
+        *self.share.lease() = has_share.then_some(lease);
+        has_share
+    }
 }
 
 /// Guard for a request in progress.
 #[derive(Debug)]
-pub(super) struct Serving(Arc<Seat>);
+pub(super) struct Serving(InProgress);
 
 impl Serving {
-    pub(super) fn begin(seat: &Arc<Seat>) -> Self {
-        seat.requests.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(seat))
+    pub(super) fn begin(request: InProgress) -> Self {
+        request.seat.requests.fetch_add(1, Ordering::Relaxed);
+        Self(request)
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        drop(self.0.share().take());
-        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+        drop(self.0.share.lease().take());
+        self.0.seat.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -160,7 +195,6 @@ impl Seats {
             requests: AtomicUsize::new(0),
             is_unread: AtomicBool::new(false),
             told_to_go: Notify::new(),
-            share: Mutex::default(),
         });
         taken.without_key.insert(number, Arc::clone(&seat));
         *taken.by_address.entry(address).or_default() += 1;
@@ -203,19 +237,6 @@ impl Seats {
 }
 
 impl Seat {
-    /// Counts the current request towards the shares of these holders. False if a share is exhausted.
-    #[must_use]
-    pub(super) fn is_served_for(&self, holders: Holders) -> bool {
-        let mut lease = self.seats.requests.lease(holders);
-        let has_share = lease.grow(1);
-        *self.share() = has_share.then_some(lease);
-        has_share
-    }
-
-    fn share(&self) -> MutexGuard<'_, Option<Lease>> {
-        self.share.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Records that the connection showed a valid key.
     pub(super) fn note_key(&self) {
         if self.has_key.swap(true, Ordering::Relaxed) {
@@ -300,8 +321,12 @@ mod tests {
         for number in [0, 1, 3] {
             seated[number].seat.note_key();
         }
-        let serving = Serving::begin(&seated[0].seat);
-        let _others = [1, 2].map(|number| Serving::begin(&seated[number].seat));
+        let begin = |number: usize| {
+            let share = Arc::default();
+            Serving::begin(InProgress::new(&seated[number].seat, &share))
+        };
+        let serving = begin(0);
+        let _others = [1, 2].map(begin);
         seated[1].seat.set_unread(true);
         for next in [2, 3, 1] {
             seats.make_room();

@@ -4,6 +4,7 @@
 //! static strings. Counting therefore does not allocate.
 
 pub mod destinations;
+mod tls;
 
 use std::fmt::Error;
 use std::sync::LazyLock;
@@ -22,6 +23,7 @@ use wharfinger_core::order::outcome::Counts;
 
 use crate::clock;
 use destinations::OfDestinations;
+use tls::OfTls;
 
 /// The metrics of this process.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -45,6 +47,7 @@ pub struct Metrics {
     store: OfStore,
     process: OfProcess,
     destinations: OfDestinations,
+    tls: OfTls,
 }
 
 /// Metrics of requests and their content.
@@ -121,6 +124,7 @@ impl Metrics {
             store: OfStore::new(&mut registry),
             process: OfProcess::new(&mut registry),
             destinations: OfDestinations::new(&mut registry),
+            tls: OfTls::new(&mut registry),
             registry,
         }
     }

@@ -1,6 +1,6 @@
 //! The settings of `serve`. A flag overrides an environment variable, which overrides the file, which overrides the default.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,14 +11,9 @@ use serde::Deserialize;
 use wharfinger_core::limits::Limits;
 
 use crate::serve::transport::Transport;
-use crate::store::{Database, Location, RATE_MAX, Rates};
+use crate::store::{Database, Location, Rates};
 
-/// Upper bound of counts: far more connections or waiting requests than a machine can have, and small enough to allocate for.
-const COUNT_CEILING: usize = 1 << 24;
-/// Upper bound of orders per batch. Above it, positions in a batch leave no room for the sub-orders of split orders.
-const ORDERS_PER_BATCH_CEILING: usize = 1 << 20;
-/// Upper bound of body sizes: offsets in a body are 32-bit.
-const BODY_BYTES_CEILING: usize = 1 << 30;
+mod check;
 
 /// The settings. Each is a flag, an environment variable and a key of the file, under the same name.
 #[derive(Args, Clone, Debug, Deserialize)]
@@ -31,6 +26,22 @@ pub struct Settings {
     /// Address and port to listen on; port 0 picks a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "WHARFINGER_LISTEN", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+    /// PEM file with the server's certificate, then its intermediates: serves HTTPS. It is read again when it changes
+    #[arg(long, env = "WHARFINGER_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file with the private key of this certificate, not encrypted
+    #[arg(long, env = "WHARFINGER_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 127.0.0.1/32; separated by
+    /// commas [default: none]
+    #[arg(
+        long,
+        env = "WHARFINGER_BEHIND_PROXY",
+        value_name = "CIDR",
+        value_delimiter = ',',
+        value_parser = network
+    )]
+    pub behind_proxy: Vec<IpNet>,
     /// Data directory that stores the orders [default: ./wharfinger-data]
     #[arg(long, env = "WHARFINGER_DATA", value_name = "DIRECTORY")]
     pub data: PathBuf,
@@ -92,7 +103,7 @@ pub struct Settings {
     /// Connections served at once; further ones replace others, or wait [default: 10000]
     #[arg(long, env = "WHARFINGER_CONNECTIONS_MAX", value_name = "COUNT")]
     pub connections_max: usize,
-    /// Connections of one address, or of one IPv6 /64; further ones get 429. 0 for no limit, as behind a proxy
+    /// Connections of one address, or of one IPv6 /64; further ones get 429. 0 for no limit. Not for proxies in --behind-proxy
     /// [default: half of --connections-max]
     #[arg(
         long,
@@ -161,6 +172,9 @@ impl Default for Settings {
         Self {
             config: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            tls_cert: None,
+            tls_key: None,
+            behind_proxy: Vec::new(),
             data: DATA_DEFAULT.into(),
             database: None,
             database_password_file: None,
@@ -303,7 +317,7 @@ impl Settings {
             },
             settings: self,
         };
-        check(&config.settings)?;
+        check::check(&config.settings)?;
         Ok(config)
     }
 }
@@ -343,75 +357,19 @@ pub(crate) fn locate(
     Ok(Location::Database(Database { url, password, ca }))
 }
 
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    let network = address.or_else(|_| text.parse::<IpNet>());
+    network.map_err(|_| "write a network as 10.0.0.0/8, or an address as 127.0.0.1".to_owned())
+}
+
 fn read_file(path: &Path) -> Result<Settings> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
     toml::from_str(&text)
         .with_context(|| format!("the configuration file {} is invalid", path.display()))
-}
-
-fn check(settings: &Settings) -> Result<()> {
-    let whole = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    let not_zero = [
-        ("body-bytes-max", whole(settings.body_bytes_max)),
-        ("orders-per-batch-max", whole(settings.orders_per_batch_max)),
-        ("order-bytes-max", whole(settings.order_bytes_max)),
-        ("order-depth-max", whole(settings.order_depth_max)),
-        ("connections-max", whole(settings.connections_max)),
-        ("queue-max", whole(settings.queue_max)),
-        ("header-timeout-s", settings.header_timeout_s),
-        ("body-idle-timeout-s", settings.body_idle_timeout_s),
-        ("write-timeout-s", settings.write_timeout_s),
-        ("request-timeout-s", settings.request_timeout_s),
-        ("idempotency-hours", settings.idempotency_hours),
-    ];
-    for (name, number) in not_zero {
-        if number == 0 {
-            bail!("--{name} must be at least 1");
-        }
-    }
-    let rates = [
-        ("requests-per-second", settings.requests_per_second),
-        ("orders-per-second", settings.orders_per_second),
-    ];
-    for (name, rate) in rates {
-        if rate.is_some_and(|rate| !(1..=RATE_MAX).contains(&rate)) {
-            bail!("--{name} must be from 1 to {RATE_MAX}; omit it for no limit");
-        }
-    }
-    let at_most = [
-        ("connections-max", settings.connections_max, COUNT_CEILING),
-        ("queue-max", settings.queue_max, COUNT_CEILING),
-        (
-            "orders-per-batch-max",
-            settings.orders_per_batch_max,
-            ORDERS_PER_BATCH_CEILING,
-        ),
-        (
-            "body-bytes-max",
-            settings.body_bytes_max,
-            BODY_BYTES_CEILING,
-        ),
-    ];
-    for (name, count, ceiling) in at_most {
-        if count > ceiling {
-            bail!("--{name} must be at most {ceiling}");
-        }
-    }
-    let share_percent = settings.share_percent;
-    if !(1..=100).contains(&share_percent) {
-        bail!("--share-percent must be from 1 to 100");
-    }
-    // A body leases its length, and as much again for derived data.
-    let bytes_in_flight_min =
-        (2 * settings.body_bytes_max * 100).div_ceil(usize::from(share_percent));
-    if settings.body_bytes_in_flight_max < bytes_in_flight_min {
-        bail!(
-            "--body-bytes-in-flight-max must be at least {bytes_in_flight_min}, because the share of one key ({share_percent} \
-             %) must hold twice --body-bytes-max"
-        );
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -434,6 +392,8 @@ mod tests {
             "body_bytes_in_flight_max = 1000",
             "requests_per_second = 0",
             "orders_per_second = 4000000000",
+            "tls_cert = 'cert.pem'",
+            "tls_key = 'key.pem'",
         ] {
             let settings: Settings = toml::from_str(wrong).unwrap();
             assert!(settings.validated().is_err(), "{wrong}");
@@ -483,6 +443,6 @@ mod tests {
         let defaults = Settings::default().validated().unwrap();
         assert_eq!(format!("{from_file:?}"), format!("{defaults:?}"));
         let keys: Vec<_> = file.lines().filter(|line| line.contains(" = ")).collect();
-        assert_eq!(keys.len(), 31, "the file has every setting");
+        assert_eq!(keys.len(), 34, "the file has every setting");
     }
 }

@@ -1,4 +1,5 @@
-//! What a running server shares among its requests: settings, limits of the transfer, the event feed, readiness.
+//! What a running server shares among its requests: settings, limits of the transfer, the event feed, readiness, the
+//! server's certificate.
 //!
 //! May import `store`, `runtime` and `clock`.
 
@@ -7,4 +8,5 @@ pub mod event_view;
 pub mod feed;
 pub(crate) mod feed_cursor;
 pub mod readiness;
+pub mod tls;
 pub mod transport;
