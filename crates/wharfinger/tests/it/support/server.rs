@@ -74,7 +74,7 @@ impl Server {
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let address = line.trim().rsplit("http://").next().unwrap_or_default();
+        let address = line.trim().rsplit("://").next().unwrap_or_default();
         let address = address
             .parse()
             .unwrap_or_else(|_| panic!("the server said {line:?} and no address"));
@@ -136,7 +136,8 @@ impl Server {
         self.signal("-CONT");
     }
 
-    fn signal(&self, signal: &str) {
+    /// Sends a signal, such as `-HUP`.
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
         let told = Command::new("kill").args([signal, &id]).status();
         assert!(told.unwrap().success());
