@@ -105,11 +105,7 @@ struct Incoming {
 /// What happens next in a connection.
 enum Next {
     /// A request.
-    Request(
-        Request<RecvStream>,
-        SendResponse<Bytes>,
-        OwnedSemaphorePermit,
-    ),
+    Request(Box<Incoming>),
     /// The connection is closed.
     Closed,
     /// The server is told to stop.
