@@ -1,5 +1,10 @@
 //! Lists the golden cases of every dialect, so that the library embeds them. The dialects are found by their folders.
 
+#![expect(
+    clippy::disallowed_macros,
+    reason = "Cargo reads the standard output of a build script"
+)]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 

@@ -137,7 +137,8 @@ mod tests {
     fn every_dialect_has_samples_with_fresh_keys_that_can_be_changed() {
         let mut keyed = 0;
         for dialect in dialects::ALL {
-            let maker = Maker::new(*dialect, "TRK001").expect(dialect.id());
+            let maker =
+                Maker::new(*dialect, "TRK001").unwrap_or_else(|| panic!("{}", dialect.id()));
             let (one, other) = (maker.fresh(), maker.fresh());
             assert_eq!(maker.key_of(&one.order), Some(one.key.clone()), "{one:?}");
             let changed = maker.changed(&one);
@@ -147,7 +148,7 @@ mod tests {
             }
             keyed += 1;
             assert_ne!(one.key, other.key);
-            let changed = changed.expect(dialect.id());
+            let changed = changed.unwrap_or_else(|| panic!("{}", dialect.id()));
             assert_ne!(changed, one.order);
             assert_eq!(maker.key_of(&changed), Some(one.key));
         }

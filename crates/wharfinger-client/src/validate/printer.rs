@@ -38,7 +38,7 @@ pub(super) struct Printer<'o> {
 enum Output<'o> {
     Text(&'o mut dyn Write),
     Json(&'o mut dyn Write),
-    Csv(AllColumns<&'o mut dyn Write>),
+    Csv(Box<AllColumns<&'o mut dyn Write>>),
 }
 
 impl<'o> Printer<'o> {
@@ -46,7 +46,7 @@ impl<'o> Printer<'o> {
         Ok(Self {
             out: match (is_json, is_csv) {
                 (true, _) => Output::Json(out),
-                (false, true) => Output::Csv(AllColumns::begin(out)?),
+                (false, true) => Output::Csv(Box::new(AllColumns::begin(out)?)),
                 (false, false) => Output::Text(out),
             },
         })

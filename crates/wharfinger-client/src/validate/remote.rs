@@ -48,7 +48,7 @@ pub(super) struct Remote<'c> {
 /// An order whose faults are not printed yet.
 enum Waiting {
     /// An order of the next batch.
-    Asked(Asked),
+    Asked(Box<Asked>),
     /// An order that was judged on this machine.
     Told(Vec<Fault>),
 }
@@ -139,14 +139,14 @@ impl<'c> Remote<'c> {
         };
         self.body.extend(record.text.bytes().map(breaks));
         self.body.push(b'\n');
-        self.waiting.push(Waiting::Asked(Asked {
+        self.waiting.push(Waiting::Asked(Box::new(Asked {
             record: Record {
                 text: String::new(),
                 ..record
             },
             place,
             repeat,
-        }));
+        })));
         Ok(())
     }
 

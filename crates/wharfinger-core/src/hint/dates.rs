@@ -196,10 +196,7 @@ impl<'t> Written<'t> {
             let word = word.to_ascii_lowercase();
             let is_it =
                 |month: &&str| word.len() >= 3 && month.to_ascii_lowercase().starts_with(&word);
-            MONTHS
-                .iter()
-                .position(|month| is_it(&month))
-                .map(|place| place as u32 + 1)
+            MONTHS.iter().position(is_it).map(|place| place as u32 + 1)
         };
         let (day, month) = match (of_name(first), of_name(second)) {
             (Some(month), None) => (second, month),

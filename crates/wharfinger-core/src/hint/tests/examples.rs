@@ -2,93 +2,96 @@
 
 use super::*;
 
+/// Wrong dates, and what is said about each.
+const DATES: &[(Code, &str, &str)] = &[
+    (DAY_FIRST, "31-11-2026", "31-11-2026: November has 30 days"),
+    (
+        DAY_FIRST,
+        "29-02-2026",
+        "29-02-2026: February 2026 has 28 days",
+    ),
+    (
+        DAY_FIRST,
+        "11-18-2026",
+        "11-18-2026: there is no month 18; did you mean 18-11-2026?",
+    ),
+    (DAY_FIRST, "31-13-2026", "31-13-2026: there is no month 13"),
+    (DAY_FIRST, "00-11-2026", "00-11-2026: there is no day 0"),
+    (
+        DAY_FIRST,
+        "18-11-26",
+        "18-11-26: the year needs four digits; did you mean 18-11-2026?",
+    ),
+    (
+        DAY_FIRST,
+        "2026-11-18",
+        "2026-11-18: did you mean 18-11-2026?",
+    ),
+    (DAY_FIRST, "20261118", "20261118: did you mean 18-11-2026?"),
+    (
+        DAY_FIRST,
+        "18/11/2026",
+        "18/11/2026: did you mean 18-11-2026?",
+    ),
+    (DAY_FIRST, "1.2.2026", "1.2.2026: did you mean 01-02-2026?"),
+    (
+        DAY_FIRST,
+        "11/12/2026",
+        "11/12/2026: write 11-12-2026, or 12-11-2026 if the month comes first",
+    ),
+    (
+        DAY_FIRST,
+        "2026-11-18T09:30:00Z",
+        "2026-11-18T09:30:00Z: write 18-11-2026, without the time",
+    ),
+    (
+        DAY_FIRST,
+        "Nov 18, 2026",
+        "Nov 18, 2026: did you mean 18-11-2026?",
+    ),
+    (
+        DAY_FIRST,
+        "18th November 2026",
+        "18th November 2026: did you mean 18-11-2026?",
+    ),
+    (
+        DAY_FIRST,
+        "tomorrow",
+        "tomorrow: a date is written as 18-11-2026",
+    ),
+    (MOMENT, "18-11-2026", "18-11-2026: did you mean 2026-11-18?"),
+    (
+        MOMENT,
+        "2026-18-11",
+        "2026-18-11: there is no month 18; did you mean 2026-11-18?",
+    ),
+    (MOMENT, "2026-11-31", "2026-11-31: November has 30 days"),
+    (
+        MOMENT,
+        "2026-11-18T09:30:00",
+        "2026-11-18T09:30:00: the time needs a time zone, such as 2026-11-18T09:30:00Z or 2026-11-18T09:30:00+01:00",
+    ),
+    (
+        MOMENT,
+        "2026-11-18T24:00:00Z",
+        "2026-11-18T24:00:00Z: there is no hour 24",
+    ),
+    (
+        LOCAL,
+        "18.11.2026 9:30",
+        "18.11.2026 9:30: write 2026-11-18 09:30:00",
+    ),
+    (
+        LOCAL,
+        "0",
+        "0: a date is written as 2026-11-18 or 2026-11-18 09:30:00",
+    ),
+];
+
 #[test]
 fn a_wrong_date_says_which_date_is_right() {
-    for (code, text, hint) in [
-        (DAY_FIRST, "31-11-2026", "31-11-2026: November has 30 days"),
-        (
-            DAY_FIRST,
-            "29-02-2026",
-            "29-02-2026: February 2026 has 28 days",
-        ),
-        (
-            DAY_FIRST,
-            "11-18-2026",
-            "11-18-2026: there is no month 18; did you mean 18-11-2026?",
-        ),
-        (DAY_FIRST, "31-13-2026", "31-13-2026: there is no month 13"),
-        (DAY_FIRST, "00-11-2026", "00-11-2026: there is no day 0"),
-        (
-            DAY_FIRST,
-            "18-11-26",
-            "18-11-26: the year needs four digits; did you mean 18-11-2026?",
-        ),
-        (
-            DAY_FIRST,
-            "2026-11-18",
-            "2026-11-18: did you mean 18-11-2026?",
-        ),
-        (DAY_FIRST, "20261118", "20261118: did you mean 18-11-2026?"),
-        (
-            DAY_FIRST,
-            "18/11/2026",
-            "18/11/2026: did you mean 18-11-2026?",
-        ),
-        (DAY_FIRST, "1.2.2026", "1.2.2026: did you mean 01-02-2026?"),
-        (
-            DAY_FIRST,
-            "11/12/2026",
-            "11/12/2026: write 11-12-2026, or 12-11-2026 if the month comes first",
-        ),
-        (
-            DAY_FIRST,
-            "2026-11-18T09:30:00Z",
-            "2026-11-18T09:30:00Z: write 18-11-2026, without the time",
-        ),
-        (
-            DAY_FIRST,
-            "Nov 18, 2026",
-            "Nov 18, 2026: did you mean 18-11-2026?",
-        ),
-        (
-            DAY_FIRST,
-            "18th November 2026",
-            "18th November 2026: did you mean 18-11-2026?",
-        ),
-        (
-            DAY_FIRST,
-            "tomorrow",
-            "tomorrow: a date is written as 18-11-2026",
-        ),
-        (MOMENT, "18-11-2026", "18-11-2026: did you mean 2026-11-18?"),
-        (
-            MOMENT,
-            "2026-18-11",
-            "2026-18-11: there is no month 18; did you mean 2026-11-18?",
-        ),
-        (MOMENT, "2026-11-31", "2026-11-31: November has 30 days"),
-        (
-            MOMENT,
-            "2026-11-18T09:30:00",
-            "2026-11-18T09:30:00: the time needs a time zone, such as 2026-11-18T09:30:00Z or 2026-11-18T09:30:00+01:00",
-        ),
-        (
-            MOMENT,
-            "2026-11-18T24:00:00Z",
-            "2026-11-18T24:00:00Z: there is no hour 24",
-        ),
-        (
-            LOCAL,
-            "18.11.2026 9:30",
-            "18.11.2026 9:30: write 2026-11-18 09:30:00",
-        ),
-        (
-            LOCAL,
-            "0",
-            "0: a date is written as 2026-11-18 or 2026-11-18 09:30:00",
-        ),
-    ] {
-        assert_eq!(said(code, &format!("{text:?}")), hint);
+    for (code, text, hint) in DATES {
+        assert_eq!(said(*code, &format!("{text:?}")), *hint);
     }
     assert_eq!(
         said(DAY_FIRST, "1794960000"),
@@ -172,81 +175,84 @@ fn a_wrong_number_says_how_numbers_are_written() {
     assert_eq!(said(code, "1e99"), "1e99: write it without an exponent");
 }
 
+/// Wrong codes of countries, currencies, languages and locales, and wrong choices, and what is said about each.
+const CODES: &[(Code, &str, &str)] = &[
+    (Code::NotCountry, "UK", "UK: did you mean GB?"),
+    (Code::NotCountry, "gb", "gb: did you mean GB?"),
+    (Code::NotCountry, "GBR", "GBR: did you mean GB?"),
+    (Code::NotCountry, "Sweden", "Sweden: did you mean SE?"),
+    (Code::NotCountry, "SVERIGE", "SVERIGE: did you mean SE?"),
+    (
+        Code::NotCountry,
+        "the Netherlands",
+        "the Netherlands: did you mean NL?",
+    ),
+    (Code::NotCountry, "U.S.A.", "U.S.A.: did you mean US?"),
+    (Code::NotCountry, "sv_SE", "sv_SE: did you mean SE?"),
+    (
+        Code::NotCountry,
+        "Narnia",
+        "Narnia: a country is two capital letters, such as GB",
+    ),
+    (Code::NotCurrency, "€", "€: did you mean EUR?"),
+    (Code::NotCurrency, "eur", "eur: did you mean EUR?"),
+    (Code::NotCurrency, "978", "978: did you mean EUR?"),
+    (
+        Code::NotCurrency,
+        "Swedish Krona",
+        "Swedish Krona: did you mean SEK?",
+    ),
+    (Code::NotCurrency, "kr", "kr: write SEK, DKK or NOK"),
+    (
+        Code::NotCurrency,
+        "gold",
+        "gold: a currency is three capital letters, such as EUR",
+    ),
+    (Code::NotLanguage, "EN", "EN: did you mean en?"),
+    (Code::NotLanguage, "eng", "eng: did you mean en?"),
+    (Code::NotLanguage, "en-GB", "en-GB: did you mean en?"),
+    (Code::NotLanguage, "swedish", "swedish: did you mean sv?"),
+    (
+        Code::NotLanguage,
+        "klingonese",
+        "klingonese: a language is two small letters, such as en",
+    ),
+    (Code::NotLocale, "sv_SE", "sv_SE: use a hyphen: sv-SE"),
+    (Code::NotLocale, "SV-se", "SV-se: did you mean sv-SE?"),
+    (Code::NotLocale, "en-UK", "en-UK: did you mean en-GB?"),
+    (
+        Code::NotLocale,
+        "en_US.UTF-8",
+        "en_US.UTF-8: use a hyphen: en-US",
+    ),
+    (
+        Code::NotLocale,
+        "sv",
+        "sv: add a hyphen and the country, such as sv-SE",
+    ),
+    (
+        Code::NotLocale,
+        "?",
+        "?: a locale is a language, a hyphen and a country, such as en-GB",
+    ),
+    (
+        Code::NotOneOf {
+            choices: "return, order, plugin",
+        },
+        "Oder",
+        "Oder: did you mean order?",
+    ),
+    (
+        Code::NotOneOf { choices: "0, 1, 2" },
+        "3",
+        "3: write one of 0, 1, 2",
+    ),
+];
+
 #[test]
 fn a_wrong_code_says_which_code_is_right() {
-    for (code, text, hint) in [
-        (Code::NotCountry, "UK", "UK: did you mean GB?"),
-        (Code::NotCountry, "gb", "gb: did you mean GB?"),
-        (Code::NotCountry, "GBR", "GBR: did you mean GB?"),
-        (Code::NotCountry, "Sweden", "Sweden: did you mean SE?"),
-        (Code::NotCountry, "SVERIGE", "SVERIGE: did you mean SE?"),
-        (
-            Code::NotCountry,
-            "the Netherlands",
-            "the Netherlands: did you mean NL?",
-        ),
-        (Code::NotCountry, "U.S.A.", "U.S.A.: did you mean US?"),
-        (Code::NotCountry, "sv_SE", "sv_SE: did you mean SE?"),
-        (
-            Code::NotCountry,
-            "Narnia",
-            "Narnia: a country is two capital letters, such as GB",
-        ),
-        (Code::NotCurrency, "€", "€: did you mean EUR?"),
-        (Code::NotCurrency, "eur", "eur: did you mean EUR?"),
-        (Code::NotCurrency, "978", "978: did you mean EUR?"),
-        (
-            Code::NotCurrency,
-            "Swedish Krona",
-            "Swedish Krona: did you mean SEK?",
-        ),
-        (Code::NotCurrency, "kr", "kr: write SEK, DKK or NOK"),
-        (
-            Code::NotCurrency,
-            "gold",
-            "gold: a currency is three capital letters, such as EUR",
-        ),
-        (Code::NotLanguage, "EN", "EN: did you mean en?"),
-        (Code::NotLanguage, "eng", "eng: did you mean en?"),
-        (Code::NotLanguage, "en-GB", "en-GB: did you mean en?"),
-        (Code::NotLanguage, "swedish", "swedish: did you mean sv?"),
-        (
-            Code::NotLanguage,
-            "klingonese",
-            "klingonese: a language is two small letters, such as en",
-        ),
-        (Code::NotLocale, "sv_SE", "sv_SE: use a hyphen: sv-SE"),
-        (Code::NotLocale, "SV-se", "SV-se: did you mean sv-SE?"),
-        (Code::NotLocale, "en-UK", "en-UK: did you mean en-GB?"),
-        (
-            Code::NotLocale,
-            "en_US.UTF-8",
-            "en_US.UTF-8: use a hyphen: en-US",
-        ),
-        (
-            Code::NotLocale,
-            "sv",
-            "sv: add a hyphen and the country, such as sv-SE",
-        ),
-        (
-            Code::NotLocale,
-            "?",
-            "?: a locale is a language, a hyphen and a country, such as en-GB",
-        ),
-        (
-            Code::NotOneOf {
-                choices: "return, order, plugin",
-            },
-            "Oder",
-            "Oder: did you mean order?",
-        ),
-        (
-            Code::NotOneOf { choices: "0, 1, 2" },
-            "3",
-            "3: write one of 0, 1, 2",
-        ),
-    ] {
-        assert_eq!(said(code, &format!("{text:?}")), hint);
+    for (code, text, hint) in CODES {
+        assert_eq!(said(*code, &format!("{text:?}")), *hint);
     }
 }
 

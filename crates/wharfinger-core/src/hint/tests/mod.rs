@@ -39,8 +39,8 @@ fn a_misspelling_is_named_where_the_attribute_is_missing() {
     let hints = of_problems(
         "{}",
         NameCase::Exact,
-        &[problem.clone()],
-        &[warning.clone()],
+        std::slice::from_ref(&problem),
+        std::slice::from_ref(&warning),
     );
     assert_eq!(hints[0].hint.as_deref(), Some("emial: did you mean email?"));
     assert_eq!(
@@ -110,7 +110,7 @@ fn a_line_that_is_no_json_says_what_usually_is_wrong() {
             column,
             reason: "expected a value",
         });
-        let hints = of_problems(text, NameCase::Exact, &[problem.clone()], &[]);
+        let hints = of_problems(text, NameCase::Exact, std::slice::from_ref(&problem), &[]);
         assert_eq!(hints[0].hint.as_deref(), Some(hint));
         assert_eq!(hints[0].value.as_deref(), Some(text));
         let message = problem.to_string();

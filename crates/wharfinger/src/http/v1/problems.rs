@@ -4,6 +4,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use wharfinger_core::dialect::Dialect;
 use wharfinger_core::dialects;
 use wharfinger_core::hint::{self, Asked, Hint};
 use wharfinger_core::json::NameCase;
@@ -31,7 +32,7 @@ pub(super) struct Problem {
 
 /// How the names of attributes are compared in a stored batch's dialect.
 pub(super) fn names(dialect: &str) -> NameCase {
-    dialects::find(dialect).map_or(NameCase::Exact, |dialect| dialect.name_case())
+    dialects::find(dialect).map_or(NameCase::Exact, Dialect::name_case)
 }
 
 /// The errors of a rejected order.
