@@ -15,6 +15,7 @@
 //! orders/       `wharfinger orders`
 //! trigger/      `wharfinger trigger`
 //! events/       `wharfinger events`; the feed, for those that follow it
+//! faults.rs     what is wrong with orders that are judged on this machine
 //! offline.rs    orders judged on this machine
 //! out_file.rs   files that are complete or not there
 //! pages.rs      lists of a server, page by page
@@ -42,6 +43,7 @@ pub mod connect;
 mod convert;
 pub mod events;
 pub mod export;
+mod faults;
 pub mod formulas;
 pub mod http;
 pub mod interrupt;

@@ -26,6 +26,14 @@ impl Since {
     }
 }
 
+impl Since {
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn as_millisecond(self) -> i64 {
+        self.0.as_millisecond()
+    }
+}
+
 impl FromStr for Since {
     type Err = &'static str;
 

@@ -9,8 +9,9 @@ use wharfinger_core::dialects;
 use wharfinger_core::order::problem::Problem;
 
 use super::losses::{Change, changes, left_out, of_any_element};
+use crate::faults;
 use crate::offline::{Judged, Offline};
-use crate::report::{Error, Fault, Place};
+use crate::report::{Fault, Place};
 use crate::source::Record;
 
 /// From one dialect to another.
@@ -70,26 +71,16 @@ impl Conversion {
     /// Converts an order. Puts its key into `place`.
     pub(super) fn convert(&mut self, record: &Record, place: &mut Place) -> Converted {
         if !record.faults.is_empty() {
-            let faults = record.faults.iter();
-            let faults = faults.map(|fault| fault.fault(place.clone()));
-            return Converted::Invalid(faults.collect());
+            return Converted::Invalid(faults::of_source(record, place));
         }
         let judged = match self.from.judge(&record.text) {
             Ok(judged) => judged,
-            Err(why) => {
-                let error = Error {
-                    code: "not_json".into(),
-                    message: format!("the order is not JSON: {why}"),
-                    ..Error::default()
-                };
-                return Converted::Invalid(vec![record.fault(place.clone(), false, error)]);
-            }
+            Err(why) => return Converted::Invalid(vec![faults::not_json(record, place, &why)]),
         };
         place.key = judged.key.clone().or_else(|| place.key.take());
         if !judged.problems.is_empty() {
-            let errors = judged.problems.iter().map(error_of);
-            let faults = errors.map(|error| record.fault(place.clone(), false, error));
-            return Converted::Invalid(faults.collect());
+            let names = self.from.dialect().name_case();
+            return Converted::Invalid(faults::errors(record, place, &judged, names));
         }
         self.order(&record.text, &judged)
     }
@@ -151,14 +142,5 @@ fn name_problems(problems: &[Problem], missing: &mut Vec<String>) {
         if !missing.iter().any(is_named) && !missing.contains(&said) {
             missing.push(said);
         }
-    }
-}
-
-fn error_of(problem: &Problem) -> Error {
-    Error {
-        pointer: problem.path.pointer(),
-        code: problem.code.id().into(),
-        message: problem.to_string(),
-        ..Error::default()
     }
 }

@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use jiff::Timestamp;
 use uuid::Uuid;
 use wharfinger_core::convert::RenderAs;
 use wharfinger_core::dialects;
 
 pub use self::writer::Writer;
 use crate::http::Client;
-use crate::terminal::Exit;
+use crate::since::Since;
+use crate::terminal::{Exit, is_output_closed};
 
 /// What is exported, and how it is written.
 #[derive(Args, Debug)]
@@ -71,15 +71,15 @@ pub struct Filters {
     /// Only orders first submitted in this batch
     #[arg(long, value_name = "ID")]
     pub batch: Option<Uuid>,
-    /// Only orders created at this time or later, such as 2026-11-21T09:30:00Z
+    /// Only orders created at this time or later: RFC 3339, or how long ago, such as 10m
     #[arg(long, value_name = "TIME")]
-    pub created_after: Option<Timestamp>,
+    pub created_after: Option<Since>,
     /// Only orders created before this time
     #[arg(long, value_name = "TIME")]
-    pub created_before: Option<Timestamp>,
+    pub created_before: Option<Since>,
     /// Only orders changed at this time or later, in the order of their latest change
     #[arg(long, value_name = "TIME")]
-    pub updated_after: Option<Timestamp>,
+    pub updated_after: Option<Since>,
 }
 
 /// How orders are written.
@@ -126,6 +126,12 @@ impl Export {
             bail!("a table has the columns of the native form; use --as with --format ndjson");
         }
         Writer::begin(self, out)
+    }
+
+    /// Whether nobody reads the export any more: the reader of standard output is gone.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.to.is_none() && is_output_closed()
     }
 
     /// Exports from a server.

@@ -6,16 +6,11 @@ use serde_json::value::RawValue;
 
 use super::{Export, Writer};
 use crate::http::{Client, Patient, Request, Wait};
+use crate::pages::{Page, Query};
 use crate::terminal::complain;
 
 /// Orders of a page.
 const PAGE_ORDERS: &str = "500";
-
-#[derive(Deserialize)]
-struct Page {
-    data: Vec<Box<RawValue>>,
-    next: Option<String>,
-}
 
 /// An order in the form that was asked for.
 #[derive(Deserialize)]
@@ -55,7 +50,7 @@ pub(super) fn each(client: &Client, export: &Export, writer: &mut Writer<'_>) ->
             }
         }
         after = page.next;
-        if after.is_none() {
+        if after.is_none() || export.is_unread() {
             return Ok(());
         }
     }
@@ -64,36 +59,19 @@ pub(super) fn each(client: &Client, export: &Export, writer: &mut Writer<'_>) ->
 /// The request of a page.
 fn target(export: &Export, after: Option<&str>) -> String {
     let filters = &export.filters;
-    let text = |text: &Option<String>| text.clone();
-    let parameters = [
-        ("organisation", text(&filters.org)),
-        ("state", text(&filters.state)),
-        ("dialect", text(&filters.dialect)),
-        ("key", text(&filters.key)),
-        ("number", filters.number.map(|number| number.to_string())),
-        ("email", text(&filters.email)),
-        ("batch", filters.batch.map(|batch| batch.to_string())),
-        (
-            "created_after",
-            filters.created_after.map(|time| time.to_string()),
-        ),
-        (
-            "created_before",
-            filters.created_before.map(|time| time.to_string()),
-        ),
-        (
-            "updated_after",
-            filters.updated_after.map(|time| time.to_string()),
-        ),
-        ("as", text(&export.form)),
-        ("limit", Some(PAGE_ORDERS.to_owned())),
-        ("after", after.map(str::to_owned)),
-    ];
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in parameters {
-        if let Some(value) = value {
-            query.append_pair(name, &value);
-        }
-    }
-    format!("/v1/orders?{}", query.finish())
+    Query::default()
+        .with("organisation", filters.org.as_ref())
+        .with("state", filters.state.as_ref())
+        .with("dialect", filters.dialect.as_ref())
+        .with("key", filters.key.as_ref())
+        .with("number", filters.number)
+        .with("email", filters.email.as_ref())
+        .with("batch", filters.batch)
+        .with("created_after", filters.created_after)
+        .with("created_before", filters.created_before)
+        .with("updated_after", filters.updated_after)
+        .with("as", export.form.as_ref())
+        .with("limit", Some(PAGE_ORDERS))
+        .with("after", after)
+        .of("/v1/orders")
 }

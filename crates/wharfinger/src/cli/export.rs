@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::value::to_raw_value;
 use wharfinger_client::connect::Connection;
 use wharfinger_client::export::{self, Filters, Writer};
+use wharfinger_client::since::Since;
 use wharfinger_client::terminal::Exit;
 use wharfinger_core::convert::{ReadBack, RenderAs, render};
 use wharfinger_core::dialect::Dialect;
@@ -72,7 +73,7 @@ impl ExportOrders {
                 write(writer, found, form)?;
             }
             after = page.next;
-            if after.is_none() {
+            if after.is_none() || self.export.is_unread() {
                 return Ok(());
             }
         }
@@ -114,9 +115,9 @@ fn request(directory: &Directory, filters: &Filters) -> Result<ListOrders> {
     request.number = filters.number;
     let batch = filters.batch;
     request.batch = batch.map(|batch| BatchId::from_bytes(batch.into_bytes()));
-    request.created_from_ms = filters.created_after.map(jiff::Timestamp::as_millisecond);
-    request.created_before_ms = filters.created_before.map(jiff::Timestamp::as_millisecond);
-    request.updated_from_ms = filters.updated_after.map(jiff::Timestamp::as_millisecond);
+    request.created_from_ms = filters.created_after.map(Since::as_millisecond);
+    request.created_before_ms = filters.created_before.map(Since::as_millisecond);
+    request.updated_from_ms = filters.updated_after.map(Since::as_millisecond);
     if let Some(address) = &filters.email {
         request.email = Some(address.clone());
         request.keep = Some(keep_address(address));

@@ -147,7 +147,7 @@ fn invalid_orders_are_named_and_not_converted() {
     for part in [
         ":2: A-2 /lines: lines is required",
         ":3: ",
-        "the order is not JSON: ",
+        "the order cannot be read: ",
         "1 order converted, 2 invalid",
     ] {
         assert!(error.contains(part), "{part}\n{error}");

@@ -6,6 +6,8 @@ use std::process::Output;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::desk::Desk;
+use super::files::printed;
 use crate::support::fixture;
 use crate::support::server::{Server, program};
 use crate::support::v1::{get, request};
@@ -259,5 +261,55 @@ fn what_cannot_be_read_is_refused_with_the_way_out() {
     assert!(
         error.contains("is CSV; say with --map how its columns become orders"),
         "{error}"
+    );
+}
+
+#[test]
+fn a_shops_export_is_validated_and_submitted_as_it_is() {
+    let desk = Desk::new();
+    let file = std::fs::read(root().join("examples/shopify.csv")).unwrap();
+    desk.write("orders.csv", &file);
+    let csv = [
+        "orders.csv",
+        "--map",
+        "shopify",
+        "--dialect",
+        "native",
+        "--org",
+        "TRK001",
+    ];
+    let out = printed(&desk.send(&[&["submit"], &csv[..]].concat()), 0);
+    assert!(out.contains("accepted     2"), "{out}");
+    assert_eq!(desk.keys("native"), ["#1001", "#1002"]);
+    // The second order has a wrong address, and the third one comes too late.
+    let broken = String::from_utf8(file).unwrap();
+    let broken = broken.replace("bo@example.com", "bo");
+    let row = broken.lines().nth(1).unwrap();
+    let late = format!(
+        "{broken}{row}\nthen wait\",,,Card,c123,0.00,Wharf,0.00,,,,5001,,Low,web,0.00,VAT,0.00,\n"
+    );
+    desk.write("orders.csv", late);
+    let output = desk.send(&[&["validate"], &csv[..]].concat());
+    let out = printed(&output, 3);
+    for part in [
+        "orders.csv:4: ",
+        "column \"Email\" /customer/email",
+        "orders.csv:5: ",
+        "rows from row 2 on",
+    ] {
+        assert!(out.contains(part), "{part}\n{out}");
+    }
+    let output = desk.send(&[&["submit"], &csv[..]].concat());
+    assert_eq!(output.status.code(), Some(3));
+    let reasons = desk.read("orders.csv.reasons.csv");
+    let lines: Vec<&str> = reasons
+        .lines()
+        .map(|line| line.split(',').next().unwrap())
+        .collect();
+    assert_eq!(lines, ["line", "4", "5"], "{reasons}");
+    assert_eq!(
+        desk.keys("native"),
+        ["#1001", "#1002"],
+        "nothing else is stored"
     );
 }
