@@ -121,7 +121,7 @@ fn differences(
 }
 
 #[test]
-fn every_difference_of_a_server_that_is_wrong_is_named() {
+fn a_wrong_status_and_wrong_headers_are_named() {
     let bench = Bench::new();
     // A status.
     let found = differences(
@@ -160,7 +160,11 @@ fn every_difference_of_a_server_that_is_wrong_is_named() {
             "1 header www-authenticate: Basic realm=\"Wharfinger\", nothing",
         ]
     );
-    // A member.
+}
+
+#[test]
+fn wrong_members_numbers_and_outcomes_are_named() {
+    let bench = Bench::new();
     let found = differences(
         &bench,
         |target, response| {

@@ -63,6 +63,12 @@ fn rejected_orders_their_reasons_and_the_receipts_stand_beside_the_file() {
             ["9", "A-5", "/lines", "required"],
         ]
     );
+    receipts_name_what_they_answer(&desk);
+    assert_eq!(desk.keys("native"), ["A-1", "A-3"]);
+}
+
+/// The receipts of the orders above, in batches of three.
+fn receipts_name_what_they_answer(desk: &Desk) {
     let receipts = desk.read_lines("orders.json.receipts.ndjson");
     let told = |receipt: &Value| {
         let lines = (&receipt["first_line"], &receipt["last_line"]);
@@ -101,7 +107,6 @@ fn rejected_orders_their_reasons_and_the_receipts_stand_beside_the_file() {
         let of_server = desk.receipt(&receipt["id"]);
         assert_eq!(of_server["received"], receipt["received"]);
     }
-    assert_eq!(desk.keys("native"), ["A-1", "A-3"]);
 }
 
 #[test]
@@ -157,9 +162,11 @@ fn rejected_orders_that_were_edited_are_not_lost_in_a_second_run() {
     desk.write(name, "mended");
     let edited = std::fs::File::options()
         .write(true)
-        .open(desk.home.path().join(name));
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(1);
-    edited.unwrap().set_modified(later).unwrap();
+        .open(desk.home.path().join(name))
+        .unwrap();
+    let written = edited.metadata().unwrap().modified().unwrap();
+    let later = written + std::time::Duration::from_secs(1);
+    edited.set_modified(later).unwrap();
     let output = desk.send(&SUBMIT);
     printed(&output, 3);
     let said = errors(&output);
