@@ -7,14 +7,17 @@ use crate::case::Case;
 /// Characters of a key that is replaced. Longer ones are about the limit.
 const CHARS_MAX: usize = 64;
 
+/// Words of a response that depend on the length of the request.
+const OF_PLACES: [&str; 2] = ["column ", " bytes"];
+
 /// The keys that are letters, digits, hyphens and underscores, with a letter first and a digit, such as `A-1`. `attributes` hold
-/// the keys. There are none if a response names a column, because another key would move it.
+/// the keys. There are none if a response names a column or a size, because a longer key would change it.
 pub(super) fn of(case: &Case, attributes: &[String]) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
     for (_, exchange) in case.exchanges() {
         if exchange
             .golden()
-            .is_ok_and(|golden| golden.body.contains("column "))
+            .is_ok_and(|golden| OF_PLACES.iter().any(|words| golden.body.contains(words)))
         {
             return BTreeSet::new();
         }
