@@ -1,34 +1,34 @@
 //! The commands of those who send orders. They know a server only over HTTP, and judge orders with the same core.
 //!
-//! Each room imports only rooms below it.
+//! Each room imports only rooms below it. A test checks that.
 //!
 //! ```text
-//! convert/      `wharfinger convert`
-//! export/       `wharfinger export`, which the program mounts, because it may have a store
-//! validate/     `wharfinger validate`
-//! profile.rs    `wharfinger profile`
-//! submit/       `wharfinger submit`
-//! resend/       `wharfinger resend`
-//! sending/      batches of orders to a server, and the files of results
-//! named.rs      a dialect that the user names
-//! batches/      `wharfinger batches`
-//! orders/       `wharfinger orders`
-//! trigger/      `wharfinger trigger`
-//! events/       `wharfinger events`; the feed, for those that follow it
-//! faults.rs     what is wrong with orders that are judged on this machine
-//! offline.rs    orders judged on this machine
-//! out_file.rs   files that are complete or not there
-//! pages.rs      lists of a server, page by page
-//! table.rs      lists as tables, JSON and CSV
-//! since.rs      times as users write them
-//! connect/      the connection of a command: --url, --key-file, --profile
-//! http/         requests and responses, refusals as sentences
-//! source/       files of orders: JSON, NDJSON, CSV; gzip, zstd and standard input; flat memory
-//! report/       faults of orders as people, programs and spreadsheets read them
-//! formulas.rs   cells that a spreadsheet would run as formulas
-//! private_file.rs   files that only their user can read
-//! interrupt.rs  what a command says at Ctrl-C
-//! terminal.rs   standard output whose reader may be gone, safe text, JSON lines, exit statuses
+//! validate/        `wharfinger validate`
+//! trigger/         `wharfinger trigger`
+//! submit/          `wharfinger submit`
+//! resend/          `wharfinger resend`
+//! sending/         batches of orders to a server, and the files of results
+//! profile.rs       `wharfinger profile`
+//! orders/          `wharfinger orders`
+//! batches/         `wharfinger batches`
+//! export/          `wharfinger export`, which the program mounts, because it may have a store
+//! events/          `wharfinger events`; the feed, for those that follow it
+//! interrupt.rs     what a command says at Ctrl-C
+//! convert/         `wharfinger convert`
+//! out_file.rs      files that are complete or not there
+//! named.rs         a dialect that the user names
+//! faults.rs        what is wrong with orders that are judged on this machine
+//! offline.rs       orders judged on this machine
+//! source/          files of orders: JSON, NDJSON, CSV; gzip, zstd and standard input; flat memory
+//! report/          faults of orders as people, programs and spreadsheets read them
+//! table.rs         lists as tables, JSON and CSV
+//! formulas.rs      cells that a spreadsheet would run as formulas
+//! pages.rs         lists of a server, page by page
+//! since.rs         times as users write them
+//! connect/         the connection of a command: --url, --key-file, --profile
+//! private_file.rs  files that only their user can read
+//! http/            requests and responses, the API key, refusals as sentences, waiting
+//! terminal.rs      standard output whose reader may be gone, safe text, JSON lines, exit statuses
 //! ```
 
 use std::io::Write;

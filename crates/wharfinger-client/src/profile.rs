@@ -8,7 +8,8 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
 
-use crate::connect::{ApiKey, Profile, Profiles};
+use crate::connect::{Profile, Profiles};
+use crate::http::ApiKey;
 use crate::table::{Column, Format, Table};
 use crate::terminal::{Exit, shown};
 

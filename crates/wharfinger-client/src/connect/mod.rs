@@ -1,6 +1,5 @@
 //! The connection of a command: which server, and with which API key.
 
-mod key;
 mod profiles;
 
 use std::path::PathBuf;
@@ -8,9 +7,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 
-pub use self::key::ApiKey;
 pub use self::profiles::{Profile, Profiles};
-use crate::http::Client;
+use crate::http::{ApiKey, Client};
 
 /// Which server a command talks to, and with which API key.
 #[derive(Args, Clone, Debug, Default)]

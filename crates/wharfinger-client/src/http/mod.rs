@@ -2,6 +2,7 @@
 
 mod limits;
 mod patient;
+mod key;
 mod refusal;
 mod tls;
 
@@ -17,8 +18,8 @@ use url::Url;
 
 pub use self::limits::Limits;
 pub use self::patient::{Answered, Patient, Wait};
+pub use self::key::ApiKey;
 pub use self::refusal::Refusal;
-use crate::connect::ApiKey;
 
 /// How long to wait for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(10);

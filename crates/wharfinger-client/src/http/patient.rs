@@ -268,7 +268,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::connect::ApiKey;
+    use crate::http::ApiKey;
 
     /// Answers each request on a connection of its own with the next text. An empty text breaks the connection.
     fn server(answers: &'static [&'static str]) -> (String, std::thread::JoinHandle<()>) {

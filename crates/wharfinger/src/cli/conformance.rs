@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use wharfinger_client::connect::{ApiKey, Connection};
+use wharfinger_client::connect::Connection;
+use wharfinger_client::http::ApiKey;
 use wharfinger_client::http::{Client, Request};
 use wharfinger_client::terminal::Exit;
 use wharfinger_conformance::case::{Credentials, KEYS};

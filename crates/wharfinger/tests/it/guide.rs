@@ -69,6 +69,9 @@ fn masked(
 fn told(printed: &str, key_id: &str) -> String {
     let mut told = normalise(printed).replace(key_id, "<key>");
     let is_number = |letter: char| letter.is_ascii_digit() || letter == '.';
+    for (open, close) in [("batch, ", ' '), (" s, ", ' ')] {
+        told = masked(&told, (open, close), "<number>", is_number);
+    }
     for name in [
         "duration_ms",
         "active_seconds",
@@ -131,12 +134,18 @@ fn every_command_of_the_dialects_pages_is_answered_as_it_says() {
     play("docs/dialects/centra.md");
 }
 
+#[test]
+fn every_command_of_the_page_for_senders_is_answered_as_it_says() {
+    play("docs/senders.md");
+}
+
 /// The pages that the tests above run. The README has its own test.
-const PLAYED: [&str; 6] = [
+const PLAYED: [&str; 7] = [
     "docs/guide.md",
     "docs/catalogue.md",
     "docs/guide-catalogue.md",
     "docs/onward-guide.md",
+    "docs/senders.md",
     "docs/dialects/native.md",
     "docs/dialects/centra.md",
 ];
@@ -237,7 +246,9 @@ impl Shelf {
         let output = Command::new("timeout")
             .args(["60", "sh", "-c", &script])
             .current_dir(self.files.path())
+            .env("KEY_ID", self.key["id"].as_str().unwrap())
             .env("KEY_SECRET", self.key["secret"].as_str().unwrap())
+            .env("XDG_STATE_HOME", self.files.path())
             .env("WHARFINGER_DATA", self.data.path())
             .env("PATH", path_with_program())
             .output()
