@@ -188,7 +188,7 @@ pub(super) async fn every_change_is_in_the_audit_log(store: Arc<Store>) {
             details.map(str::to_owned),
         )
     };
-    let scopes = r#""scopes":["orders:write","admin"]}"#;
+    let scopes = r#""scopes":["orders:write","admin"],"test":true}"#;
     let key_made = format!(r#"{{"organisations":[],"all_organisations":true,{scopes}"#);
     let expected = [
         entry("key_1", "key.revoked", None),
