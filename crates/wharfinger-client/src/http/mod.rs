@@ -1,8 +1,8 @@
 //! Requests to a server, and its responses.
 
+mod key;
 mod limits;
 mod patient;
-mod key;
 mod refusal;
 mod tls;
 
@@ -16,9 +16,9 @@ use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+pub use self::key::ApiKey;
 pub use self::limits::Limits;
 pub use self::patient::{Answered, Patient, Wait};
-pub use self::key::ApiKey;
 pub use self::refusal::Refusal;
 
 /// How long to wait for a connection.
