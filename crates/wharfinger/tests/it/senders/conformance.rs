@@ -7,9 +7,9 @@ use std::process::Output;
 use serde_json::Value;
 use wharfinger_core::dialects;
 
-use crate::support::client::Request;
 use crate::support::fixture::{self, DataDirectory};
 use crate::support::server::{Server, program, run};
+use crate::support::v1;
 
 /// A server without orders, and the file of a key that may do everything.
 pub(super) struct Bench {
@@ -132,8 +132,7 @@ fn a_plain_key_plays_what_it_can_any_number_of_times() {
             assert_eq!(output.status.code(), Some(0));
         }
     }
-    let listed = Request::new("GET", "/v1/orders?organisation=TRK001")
-        .header("authorization", fixture::basic("one"));
+    let listed = v1::request("GET", "/v1/orders?organisation=TRK001", "one");
     let listed = server.send(&listed);
     assert_eq!(
         listed.json()["data"],
