@@ -23,6 +23,7 @@
 //! report/          faults of orders as people, programs and spreadsheets read them
 //! table.rs         lists as tables, JSON and CSV
 //! formulas.rs      cells that a spreadsheet would run as formulas
+//! filters.rs       which orders a command is about
 //! pages.rs         lists of a server, page by page
 //! since.rs         times as users write them
 //! connect/         the connection of a command: --url, --key-file, --profile
@@ -44,6 +45,7 @@ mod convert;
 pub mod events;
 pub mod export;
 mod faults;
+pub mod filters;
 pub mod formulas;
 pub mod http;
 pub mod interrupt;

@@ -14,13 +14,12 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use uuid::Uuid;
 use wharfinger_core::convert::RenderAs;
 use wharfinger_core::dialects;
 
 pub use self::writer::Writer;
+use crate::filters::Filters;
 use crate::http::Client;
-use crate::since::Since;
 use crate::terminal::{Exit, is_output_closed};
 
 /// What is exported, and how it is written.
@@ -45,41 +44,6 @@ pub struct Export {
     /// File to write, which appears when it is complete [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
-}
-
-/// Which orders are exported. All conditions must match.
-#[derive(Args, Clone, Debug, Default)]
-pub struct Filters {
-    /// Only orders of this organisation
-    #[arg(long, env = "WHARFINGER_ORG", value_name = "CODE")]
-    pub org: Option<String>,
-    /// Only orders in this state
-    #[arg(long, value_parser = ["draft", "pending", "processed", "cancelled"])]
-    pub state: Option<String>,
-    /// Only orders that were submitted in this dialect
-    #[arg(long, value_parser = dialect)]
-    pub dialect: Option<String>,
-    /// Only orders with this order key
-    #[arg(long)]
-    pub key: Option<String>,
-    /// Only orders with this order number
-    #[arg(long)]
-    pub number: Option<u64>,
-    /// Only orders whose customer has this e-mail address
-    #[arg(long)]
-    pub email: Option<String>,
-    /// Only orders first submitted in this batch
-    #[arg(long, value_name = "ID")]
-    pub batch: Option<Uuid>,
-    /// Only orders created at this time or later: RFC 3339, or how long ago, such as 10m
-    #[arg(long, value_name = "TIME")]
-    pub created_after: Option<Since>,
-    /// Only orders created before this time
-    #[arg(long, value_name = "TIME")]
-    pub created_before: Option<Since>,
-    /// Only orders changed at this time or later, in the order of their latest change
-    #[arg(long, value_name = "TIME")]
-    pub updated_after: Option<Since>,
 }
 
 /// How orders are written.
@@ -109,11 +73,6 @@ fn duration(text: &str) -> Result<Duration, String> {
     let duration = text.parse::<jiff::SignedDuration>().ok();
     let duration = duration.and_then(|duration| Duration::try_from(duration).ok());
     duration.ok_or_else(|| "expected a time such as 90s or 10m".to_owned())
-}
-
-fn dialect(id: &str) -> Result<String, String> {
-    let known = dialects::find(id).map(|_| id.to_owned());
-    known.ok_or_else(|| format!("expected one of {}", dialects::ids()))
 }
 
 impl Export {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{Export, Writer};
 use crate::http::{Client, Patient, Request, Wait};
-use crate::pages::{Page, Query};
+use crate::pages::Page;
 use crate::terminal::complain;
 
 /// Orders of a page.
@@ -58,18 +58,9 @@ pub(super) fn each(client: &Client, export: &Export, writer: &mut Writer<'_>) ->
 
 /// The request of a page.
 fn target(export: &Export, after: Option<&str>) -> String {
-    let filters = &export.filters;
-    Query::default()
-        .with("organisation", filters.org.as_ref())
-        .with("state", filters.state.as_ref())
-        .with("dialect", filters.dialect.as_ref())
-        .with("key", filters.key.as_ref())
-        .with("number", filters.number)
-        .with("email", filters.email.as_ref())
-        .with("batch", filters.batch)
-        .with("created_after", filters.created_after)
-        .with("created_before", filters.created_before)
-        .with("updated_after", filters.updated_after)
+    export
+        .filters
+        .query()
         .with("as", export.form.as_ref())
         .with("limit", Some(PAGE_ORDERS))
         .with("after", after)

@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use self::views::{HISTORY, ORDERS, Order};
 use crate::connect::Connection;
+use crate::filters::Filters;
 use crate::http::{Client, Request};
 use crate::pages::{Query, each};
-use crate::since::Since;
 use crate::table::{Format, Table, write_parts};
 use crate::terminal::{complain, shown, write_raw_json};
 
@@ -39,36 +39,8 @@ pub enum ReadCommand {
 /// `wharfinger orders list`.
 #[derive(Args, Debug)]
 pub struct List {
-    /// Only orders of this organisation
-    #[arg(long, env = "WHARFINGER_ORG", value_name = "CODE")]
-    org: Option<String>,
-    /// Only orders in this state: draft, pending, processed or cancelled
-    #[arg(long)]
-    state: Option<String>,
-    /// Only orders of this dialect
-    #[arg(long)]
-    dialect: Option<String>,
-    /// Only orders with this order key
-    #[arg(long)]
-    key: Option<String>,
-    /// Only orders with this order number
-    #[arg(long)]
-    number: Option<u64>,
-    /// Only orders whose customer has this e-mail address
-    #[arg(long)]
-    email: Option<String>,
-    /// Only orders first submitted in this batch
-    #[arg(long, value_name = "ID")]
-    batch: Option<Uuid>,
-    /// Only orders created at this time or later: RFC 3339, or how long ago, such as 10m
-    #[arg(long, value_name = "TIME")]
-    created_after: Option<Since>,
-    /// Only orders created before this time
-    #[arg(long, value_name = "TIME")]
-    created_before: Option<Since>,
-    /// Only orders changed at this time or later, in the order of their latest change
-    #[arg(long, value_name = "TIME")]
-    updated_after: Option<Since>,
+    #[command(flatten)]
+    filters: Filters,
     /// Print so many, at most [default: all]
     #[arg(long, value_name = "COUNT")]
     limit: Option<u64>,
@@ -124,17 +96,7 @@ impl ReadCommand {
 impl List {
     fn run(self, out: &mut dyn Write) -> Result<()> {
         let client = self.connection.client()?;
-        let query = Query::default()
-            .with("organisation", self.org)
-            .with("state", self.state)
-            .with("dialect", self.dialect)
-            .with("key", self.key)
-            .with("number", self.number)
-            .with("email", self.email)
-            .with("batch", self.batch)
-            .with("created_after", self.created_after)
-            .with("created_before", self.created_before)
-            .with("updated_after", self.updated_after);
+        let query = self.filters.query();
         let mut table = Table::new(out, self.format, ORDERS);
         each(&client, "/v1/orders", query, self.limit, |order| {
             table.row(order)

@@ -53,14 +53,10 @@ pub(super) struct Listen {
     /// Only events of this organisation
     #[arg(long, env = "WHARFINGER_ORG", value_name = "CODE")]
     org: Option<String>,
-    /// Sign with this secret: whsec_… or whsk_… [default: a secret that the first run makes]
-    #[arg(
-        long,
-        env = "WHARFINGER_LISTEN_SECRET",
-        value_name = "SECRET",
-        hide_env_values = true
-    )]
-    secret: Option<String>,
+    /// File with the secret to sign with, whsec_… or whsk_…; alternatively, set WHARFINGER_LISTEN_SECRET [default: a secret
+    /// that the first run makes]
+    #[arg(long, env = "WHARFINGER_LISTEN_SECRET_FILE", value_name = "FILE")]
+    secret_file: Option<PathBuf>,
     /// Print the secret, and end
     #[arg(long)]
     print_secret: bool,
@@ -96,23 +92,38 @@ struct Event {
     previous_of_order: Option<u64>,
 }
 
+/// The variable that holds the secret to sign with.
+const SECRET_VARIABLE: &str = "WHARFINGER_LISTEN_SECRET";
+
 impl Listen {
+    /// The secret that the user gave, in a file or a variable.
+    fn secret(&self) -> Result<Option<String>> {
+        let secret = match &self.secret_file {
+            Some(file) => {
+                let read = std::fs::read_to_string(file);
+                Some(read.with_context(|| format!("cannot read the secret in {}", file.display()))?)
+            }
+            None => std::env::var(SECRET_VARIABLE).ok(),
+        };
+        let secret = secret.map(|secret| secret.trim().to_owned());
+        ensure!(
+            secret.as_deref().is_none_or(is_secret),
+            "the secret must be whsec_ and the base64 of 16 to 128 bytes, or whsk_ and that of a private key"
+        );
+        Ok(secret)
+    }
+
     /// Runs the command. Blocks until it is interrupted, or, with `--no-follow`, until all events are delivered.
     pub(super) fn run(self, out: &mut dyn Write) -> Result<()> {
         let client = self.connection.client()?;
-        if let Some(secret) = &self.secret {
-            ensure!(
-                is_secret(secret),
-                "--secret must be whsec_ and the base64 of 16 to 128 bytes, or whsk_ and that of a private key"
-            );
-        }
+        let secret = self.secret()?;
         let mut state = State::open(
             self.cursor_file.clone(),
             &client,
             &self.forward_to,
             self.org.as_deref(),
         )?;
-        let is_new = state.set_secret(self.secret.as_deref());
+        let is_new = state.set_secret(secret.as_deref());
         if self.print_secret {
             state.save()?;
             writeln!(out, "{}", state.secret())?;

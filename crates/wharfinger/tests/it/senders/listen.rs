@@ -223,6 +223,9 @@ fn the_first_run_begins_now_and_forwards_what_is_asked_for() {
     assert_eq!(shown.trim_end(), secret);
 }
 
+/// A secret that no other test uses.
+const OTHER_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+
 #[test]
 fn the_secret_can_be_given() {
     let desk = Desk::new();
@@ -255,6 +258,16 @@ fn the_secret_can_be_given() {
         verify(&delivered, given);
     }
     assert_eq!(receiver.taken().len(), 2);
+    // In a file too, which wins over what an earlier run has kept.
+    let file = desk.home.path().join("secret.txt");
+    for (secret, status) in [("open sesame", 1), (OTHER_SECRET, 0)] {
+        std::fs::write(&file, format!("{secret}\n")).unwrap();
+        let file = ["--secret-file", file.to_str().unwrap(), "--reset"];
+        ended(desk.command(&[&arguments[..], &file].concat()), status);
+    }
+    let again = receiver.taken();
+    assert_eq!(again.len(), 4);
+    verify(&again[3], OTHER_SECRET);
 }
 
 #[test]
