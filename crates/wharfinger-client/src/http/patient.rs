@@ -100,6 +100,12 @@ impl<'c> Patient<'c> {
         self.client
     }
 
+    /// How long the server may give no answer.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Ends all pauses: requests that wait fail at once.
     pub fn stop(&self) {
         self.state().is_stopped = true;
@@ -143,12 +149,13 @@ impl<'c> Patient<'c> {
 
     fn wait(&self, attempt: u32, began: Instant, failure: Failure) -> Result<()> {
         let pause = match failure.retry_after() {
-            Some(retry_after) => retry_after,
+            // A server that says 0 is not asked without a pause.
+            Some(retry_after) => retry_after.max(WAIT_MIN),
             None => backoff(attempt),
         };
         let mut state = self.state();
         let without_progress = state.last_progress.max(began).elapsed();
-        if without_progress + pause > self.patience || state.is_stopped {
+        if without_progress.saturating_add(pause) > self.patience || state.is_stopped {
             let waited = without_progress.as_secs();
             let error = Error::from(failure);
             return Err(match waited {
@@ -351,6 +358,18 @@ mod tests {
         let error = format!("{:#}", answered.unwrap_err());
         assert!(error.starts_with(&format!("cannot reach {url}")), "{error}");
         assert_eq!(waits, [""; 0]);
+    }
+
+    #[test]
+    fn a_time_to_wait_that_no_clock_holds_ends_the_patience() {
+        let (url, server) = server(&[
+            "HTTP/1.1 429 X\r\nretry-after: 0\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+            "HTTP/1.1 429 X\r\nretry-after: 18446744073709551615\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        ]);
+        let (answered, _) = send(&url, MINUTE);
+        let error = format!("{:#}", answered.unwrap_err());
+        assert!(error.contains("the server answered 429"), "{error}");
+        server.join().unwrap();
     }
 
     #[test]

@@ -11,14 +11,12 @@ use crate::report::Error;
 pub(super) struct Outcome {
     pub(super) id: String,
     pub(super) received: u64,
-    #[serde(default)]
     pub(super) accepted: u64,
-    #[serde(default)]
     pub(super) updated: u64,
-    #[serde(default)]
     pub(super) unchanged: u64,
-    #[serde(default)]
     pub(super) rejected: u64,
+    #[serde(default)]
+    withheld: u64,
     /// The rejected orders.
     #[serde(default)]
     pub(super) results: Vec<OrderOutcome>,
@@ -58,6 +56,13 @@ impl Outcome {
             is_sound &= result.index < orders && previous.is_none_or(|index| index < result.index);
             previous = Some(result.index);
         }
+        let taken = [outcome.accepted, outcome.updated, outcome.unchanged];
+        let mut counted = taken
+            .into_iter()
+            .chain([outcome.rejected, outcome.withheld]);
+        let counted = counted.try_fold(0_u64, u64::checked_add);
+        is_sound &= counted == Some(outcome.received);
+        is_sound &= outcome.rejections().count() as u64 == outcome.rejected;
         if !is_sound {
             bail!(
                 "the answer to batch {} is about other orders than those that were sent",
@@ -91,12 +96,12 @@ mod tests {
 
     #[test]
     fn an_outcome_is_about_the_orders_that_were_sent() {
-        let body = r#"{"id":"b","status":"partial","received":3,"accepted":1,"rejected":2,"results":[
+        let body = r#"{"id":"b","status":"partial","received":3,"accepted":1,"updated":0,"unchanged":0,"rejected":1,"withheld":1,"results":[
             {"index":0,"outcome":"rejected","errors":[{"code":"c","new":1}]},{"index":2,"key":"K","outcome":"withheld"}]}"#;
         let outcome = read(207, body).unwrap();
         assert_eq!(
             (outcome.accepted, outcome.updated, outcome.rejected),
-            (1, 0, 2)
+            (1, 0, 1)
         );
         let rejected: Vec<_> = outcome.rejections().map(|result| result.index).collect();
         assert_eq!(rejected, [0]);
@@ -104,6 +109,9 @@ mod tests {
             ("\"received\":3", "\"received\":2"),
             ("\"index\":2", "\"index\":3"),
             ("\"index\":2", "\"index\":0"),
+            ("\"accepted\":1", "\"accepted\":0"),
+            ("\"accepted\":1", "\"accepted\":18446744073709551615"),
+            ("\"outcome\":\"rejected\"", "\"outcome\":\"accepted\""),
         ] {
             let error = read(207, &body.replace(from, to)).unwrap_err().to_string();
             assert_eq!(
@@ -127,6 +135,11 @@ mod tests {
                 404,
                 "nothing\u{1b}",
                 "the server answered 404: nothing\\u{1b}",
+            ),
+            (
+                200,
+                r#"{"id":"b","received":3}"#,
+                "the answer is not the outcome of a batch; is this a Wharfinger server?",
             ),
             (
                 200,

@@ -12,8 +12,10 @@ use super::answer::Outcome;
 use super::batch::Batch;
 use crate::http::{Patient, Request};
 
-/// How long a server may take for one batch. After that the request is sent again.
+/// How long a server may take for one batch, at most. After that the request is sent again.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
+/// How long a server may take at least, however little patience the user has.
+const ANSWER_MIN: Duration = Duration::from_secs(1);
 
 /// A batch, and how far it came.
 pub(super) struct Delivery {
@@ -119,7 +121,7 @@ fn send(
         target: path,
         headers: &headers,
         body,
-        timeout: Some(ANSWER_MAX),
+        timeout: Some(ANSWER_MAX.min(patient.patience().max(ANSWER_MIN))),
     })?;
     if answered.status.as_u16() == 413 {
         return Ok(None);

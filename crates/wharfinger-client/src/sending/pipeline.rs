@@ -81,9 +81,10 @@ pub(crate) fn send(
                 break;
             }
             let Ok((number, delivery)) = deliveries.recv() else {
-                // A thread can end early only by a panic, which the scope passes on.
                 break;
             };
+            // After a panic in a thread, which the scope passes on, nothing more is read.
+            run.is_reading &= !is_stopped.load(Ordering::Relaxed);
             run.report(number, delivery, outputs, bar);
             if run.error.is_some() {
                 is_stopped.store(true, Ordering::Relaxed);
@@ -113,8 +114,15 @@ fn work(
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, batch)) = next else { break };
+        let panics = Panics {
+            number,
+            patient,
+            done,
+            is_stopped,
+        };
         let is_wanted = !is_stopped.load(Ordering::Relaxed);
         let delivery = is_wanted.then(|| deliver(target, patient, batch));
+        drop(panics);
         if delivery
             .as_ref()
             .is_some_and(|delivery| delivery.error.is_some())
@@ -125,6 +133,25 @@ fn work(
         }
         if done.send((number, delivery)).is_err() {
             break;
+        }
+    }
+}
+
+/// Ends the run if the thread panics. Otherwise the others would wait for its batch for ever.
+struct Panics<'w> {
+    number: u64,
+    patient: &'w Patient<'w>,
+    done: &'w Sender<Numbered<Option<Delivery>>>,
+    is_stopped: &'w AtomicBool,
+}
+
+impl Drop for Panics<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.is_stopped.store(true, Ordering::Relaxed);
+            self.patient.stop();
+            // Fails only if nobody waits.
+            let _ = self.done.send((self.number, None));
         }
     }
 }
