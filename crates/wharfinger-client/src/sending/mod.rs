@@ -7,6 +7,7 @@
 //! answer.rs     what the server answers
 //! batch.rs      orders in the form in which they are sent
 //! outputs.rs    the files beside the file: rejected orders, reasons, receipts
+//! part_file.rs  a file whose name ends in .part until it is complete
 //! receipt.rs    one line of the receipts
 //! totals.rs     counts, as a table and as JSON
 //! bar.rs        the progress bar, and lines that say why the client waits
@@ -19,6 +20,7 @@ mod batch;
 mod deliver;
 mod options;
 mod outputs;
+mod part_file;
 mod pipeline;
 mod receipt;
 mod totals;
@@ -28,7 +30,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use self::bar::Bar;
-pub(crate) use self::options::{Job, SendOptions};
+pub(crate) use self::options::{Job, SendOptions, argument};
 pub(crate) use self::outputs::Names;
 use self::outputs::Outputs;
 pub(crate) use self::outputs::{RECEIPTS, REJECTED};

@@ -9,6 +9,7 @@ use clap::Args;
 use wharfinger_core::dialect::Dialect;
 
 use super::deliver::nonce;
+use super::outputs::Written;
 use super::pipeline::{Sent, Target, send};
 use super::{Bar, Names, Orders, Outputs};
 use crate::http::{Client, Limits, Patient};
@@ -107,8 +108,15 @@ impl SendOptions {
             error = Some(anyhow!("{} has no orders", shown(&file)));
         }
         let is_empty = totals.orders == 0;
+        let mut ending =
+            "not everything was sent; run the same command again, nothing is stored twice";
         let written = match &error {
-            None => outputs.finish()?,
+            None => outputs.finish().unwrap_or_else(|failure| {
+                ending = "everything was sent, but the files of results could not be written; \
+                          run the same command again, nothing is stored twice";
+                error = Some(failure);
+                Written::default()
+            }),
             // The error of the run is the one to tell.
             Some(_) => outputs.leave(is_empty).unwrap_or_default(),
         };
@@ -123,10 +131,11 @@ impl SendOptions {
                 return Ok(Exit::Done);
             }
             if let (false, false, Some(rejected)) = (self.json, self.dry_run, &written.rejected) {
-                let rejected = shown(rejected);
+                let argument = argument(rejected);
                 writeln!(
                     out,
-                    "Mend the rejected orders, then: wharfinger resend {rejected}"
+                    "Mend the rejected orders, then: wharfinger resend {}",
+                    shown(&argument)
                 )?;
             }
             return Ok(Exit::SomeRejected);
@@ -134,10 +143,20 @@ impl SendOptions {
         if is_empty {
             return Err(error);
         }
-        Err(error.context(format!(
-            "{}: not everything was sent; run the same command again, nothing is stored twice",
-            shown(&file)
-        )))
+        Err(error.context(format!("{}: {ending}", shown(&file))))
+    }
+}
+
+/// A file's name as an argument that can be pasted into a shell.
+pub(crate) fn argument(name: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "_-./:@%+,".contains(letter);
+    let quoted = match !name.is_empty() && name.chars().all(is_plain) {
+        true => name.to_owned(),
+        false => format!("'{}'", name.replace('\'', r"'\''")),
+    };
+    match name.starts_with('-') {
+        true => format!("-- {quoted}"),
+        false => quoted,
     }
 }
 
@@ -148,4 +167,24 @@ fn duration(text: &str) -> Result<Duration> {
         bail!("expected a time such as 90s or 10m");
     };
     Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_for_a_shell_where_that_is_needed() {
+        for (name, expected) in [
+            ("a/b-1.json", "a/b-1.json"),
+            ("größe.json", "größe.json"),
+            ("a b;c", "'a b;c'"),
+            ("it's $(x)", r"'it'\''s $(x)'"),
+            ("~x", "'~x'"),
+            ("-x.json", "-- -x.json"),
+            ("-x y", "-- '-x y'"),
+        ] {
+            assert_eq!(argument(name), expected);
+        }
+    }
 }

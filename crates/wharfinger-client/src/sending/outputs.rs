@@ -3,23 +3,24 @@
 //! They are written under names that end in `.part`, and get their own names when the whole file is sent. After a run that failed
 //! or was killed, the files of an earlier run are still whole, and those of this run are visibly unfinished.
 
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::batch::Batch;
 use super::deliver::{Delivery, Part};
+use super::part_file::{PartFile, name, remove, with_ending};
 use super::{Receipt, RejectedOrder, Target};
 use crate::http::Client;
 use crate::report::{self, Error, Place, REASON_COLUMNS};
 use crate::source::is_stdin;
-use crate::terminal::{complain, shown};
+use crate::terminal::complain;
 
+/// The hint for an order that was not sent.
+const NOT_SENT: &str = "not sent; mend it in the CSV file, then submit that again";
 /// The ending of the rejected orders' name.
 pub(crate) const REJECTED: &str = ".rejected.ndjson";
 const REASONS: &str = ".reasons.csv";
@@ -53,13 +54,6 @@ impl Names {
     }
 }
 
-/// Adds to the whole name.
-fn with_ending(file: &Path, ending: &str) -> PathBuf {
-    let mut name = OsString::from(file);
-    name.push(ending);
-    name.into()
-}
-
 /// The files of a run.
 pub(crate) struct Outputs {
     names: Names,
@@ -70,7 +64,10 @@ pub(crate) struct Outputs {
     rejected: PartFile,
     reasons: csv::Writer<PartFile>,
     receipts: PartFile,
+    /// Orders that the server rejected. They are in the file of rejected orders.
     rejected_count: u64,
+    /// Orders that have reasons: also those that were not sent.
+    reasons_count: u64,
 }
 
 /// The names of the files that were written.
@@ -92,9 +89,9 @@ impl Outputs {
         client: &Client,
         target: &Target<'_>,
     ) -> Result<Self> {
-        let receipts = PartFile::begin(&names, RECEIPTS)?;
-        let rejected = PartFile::begin(&names, REJECTED)?;
-        let mut reasons = csv::Writer::from_writer(PartFile::begin(&names, REASONS)?);
+        let receipts = PartFile::begin(names.with(RECEIPTS))?;
+        let rejected = PartFile::begin(names.with(REJECTED))?;
+        let mut reasons = csv::Writer::from_writer(PartFile::begin(names.with(REASONS))?);
         reasons.write_record(REASON_COLUMNS)?;
         Ok(Self {
             common: Receipt {
@@ -111,6 +108,7 @@ impl Outputs {
             reasons,
             receipts,
             rejected_count: 0,
+            reasons_count: 0,
         })
     }
 
@@ -169,7 +167,8 @@ impl Outputs {
                 key: key.clone().or_else(|| record.name.clone()),
             };
             for fault in &record.faults {
-                let fault = fault.fault(place.clone());
+                let mut fault = fault.fault(place.clone());
+                fault.error.hint = Some(NOT_SENT.to_owned());
                 self.reasons.write_record(report::reason(&fault))?;
             }
             for error in rejection
@@ -180,8 +179,12 @@ impl Outputs {
                 let fault = record.fault(place.clone(), false, error);
                 self.reasons.write_record(report::reason(&fault))?;
             }
-            self.rejected.write_all(batch.text(at))?;
-            self.rejected.write_all(b"\n")?;
+            // What was not sent lacks something that only the file has. Its text could be taken for the whole order.
+            if is_sent {
+                self.rejected.write_all(batch.text(at))?;
+                self.rejected.write_all(b"\n")?;
+                self.rejected_count += 1;
+            }
             receipt.rejected_orders.push(RejectedOrder {
                 line: record.line,
                 key,
@@ -190,7 +193,7 @@ impl Outputs {
             });
         }
         receipt.rejected = receipt.rejected_orders.len() as u64;
-        self.rejected_count += receipt.rejected;
+        self.reasons_count += receipt.rejected;
         let mut line = serde_json::to_vec(&receipt)?;
         line.push(b'\n');
         self.receipts.write_all(&line)?;
@@ -221,18 +224,23 @@ impl Outputs {
 
     /// Gives the files their names. If no order was rejected, files of rejected orders of an earlier run are removed.
     ///
+    /// All of them are complete on the disk before the first one gets its name: a full disk takes nothing from an earlier run.
     /// The receipts come last: an interruption never leaves receipts beside rejected orders of another run. A file of rejected
     /// orders that was edited meanwhile is not lost: its name gets the ending `.edited`.
     ///
     /// # Errors
     /// A file cannot be written, renamed or removed.
-    pub(crate) fn finish(self) -> Result<Written> {
-        let is_any = self.rejected_count > 0;
+    pub(crate) fn finish(mut self) -> Result<Written> {
+        let mut reasons = reasons(self.reasons)?;
+        // The receipts are the latest: that tells whether the rejected orders were edited since.
+        for file in [&mut self.rejected, &mut reasons, &mut self.receipts] {
+            file.complete()?;
+        }
         keep_edited(&self.names)?;
         remove(&self.names.with(RECEIPTS))?;
         Ok(Written {
-            rejected: self.rejected.finish(is_any)?,
-            reasons: reasons(self.reasons)?.finish(is_any)?,
+            rejected: self.rejected.finish(self.rejected_count > 0)?,
+            reasons: reasons.finish(self.reasons_count > 0)?,
             receipts: self.receipts.finish(true)?,
         })
     }
@@ -242,34 +250,43 @@ impl Outputs {
     /// # Errors
     /// A file cannot be written or removed.
     pub(crate) fn leave(self, is_empty: bool) -> Result<Written> {
-        let is_any = self.rejected_count > 0;
         Ok(Written {
-            rejected: self.rejected.leave(is_any)?,
-            reasons: reasons(self.reasons)?.leave(is_any)?,
+            rejected: self.rejected.leave(self.rejected_count > 0)?,
+            reasons: reasons(self.reasons)?.leave(self.reasons_count > 0)?,
             receipts: self.receipts.leave(!is_empty)?,
         })
     }
 }
 
-/// Renames the rejected orders of an earlier run if somebody has edited them.
+/// Renames the rejected orders of an earlier run if somebody has edited them. Without receipts, nobody knows: then too.
 fn keep_edited(names: &Names) -> Result<()> {
-    let modified = |ending| -> std::io::Result<SystemTime> {
-        std::fs::metadata(names.with(ending))?.modified()
+    let old = names.with(REJECTED);
+    let modified = |file: &Path| -> std::io::Result<Option<SystemTime>> {
+        match std::fs::metadata(file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            found => found?.modified().map(Some),
+        }
+    };
+    let failed = || format!("cannot read {}", name(&old));
+    let Some(rejected) = modified(&old).with_context(failed)? else {
+        return Ok(());
     };
     // A run writes its receipts last.
-    let (Ok(rejected), Ok(receipts)) = (modified(REJECTED), modified(RECEIPTS)) else {
-        return Ok(());
-    };
-    if rejected <= receipts {
+    let receipts = modified(&names.with(RECEIPTS)).with_context(failed)?;
+    if receipts.is_some_and(|receipts| rejected <= receipts) {
         return Ok(());
     }
-    let old = names.with(REJECTED);
-    let new = with_ending(&old, ".edited");
-    let shown = [&old, &new].map(|file| shown(&file.display().to_string()).into_owned());
-    let [old_name, new_name] = shown;
+    let mut new = with_ending(&old, ".edited");
+    let mut number = 1;
+    // What was kept before stays.
+    while new.symlink_metadata().is_ok() {
+        number += 1;
+        new = with_ending(&old, &format!(".edited.{number}"));
+    }
+    let [old_name, new_name] = [&old, &new].map(|file| name(file));
     std::fs::rename(&old, &new).with_context(|| format!("cannot rename {old_name}"))?;
     complain(format_args!(
-        "wharfinger: {old_name} was edited after an earlier run; it is {new_name} now"
+        "wharfinger: {old_name} was edited after an earlier run, or has no receipts; it is {new_name} now"
     ));
     Ok(())
 }
@@ -294,97 +311,4 @@ fn placed(error: &Error, body_line: usize, line: u64) -> Error {
             format!("{before}byte {byte} of the order that begins in line {line}:{after}");
     }
     error
-}
-
-/// A file that gets its name when it is complete.
-struct PartFile {
-    path: PathBuf,
-    part: PathBuf,
-    file: BufWriter<File>,
-}
-
-impl PartFile {
-    fn begin(names: &Names, ending: &str) -> Result<Self> {
-        let path = names.with(ending);
-        let part = with_ending(&path, ".part");
-        let failed = || {
-            let part = part.display().to_string();
-            format!(
-                "cannot write {}; name another directory with --out",
-                shown(&part)
-            )
-        };
-        let options = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .clone();
-        let file = options.open(&part).with_context(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!(
-                "another process writes {}; wait until it is done",
-                shown(&part.display().to_string())
-            ),
-            // Not every file system has locks.
-            Err(TryLockError::Error(_)) => {}
-        }
-        file.set_len(0).with_context(failed)?;
-        Ok(Self {
-            path,
-            part,
-            file: BufWriter::with_capacity(64 << 10, file),
-        })
-    }
-
-    /// Names the file. If it is not wanted, removes it, and one that had the name before. Returns the name.
-    fn finish(mut self, is_wanted: bool) -> Result<Option<String>> {
-        if !is_wanted {
-            remove(&self.path)?;
-            return self.leave(false);
-        }
-        let name = self.path.display().to_string();
-        let failed = || format!("cannot write {}", shown(&name));
-        self.file.flush().with_context(failed)?;
-        self.file.get_ref().sync_all().with_context(failed)?;
-        std::fs::rename(&self.part, &self.path).with_context(failed)?;
-        Ok(Some(name))
-    }
-
-    /// Keeps the file under its unfinished name, or removes it. Returns the name.
-    fn leave(mut self, is_wanted: bool) -> Result<Option<String>> {
-        if !is_wanted {
-            remove(&self.part)?;
-            return Ok(None);
-        }
-        self.file.flush()?;
-        Ok(Some(self.part.display().to_string()))
-    }
-}
-
-impl Write for PartFile {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(bytes);
-        written.map_err(|error| {
-            let part = self.part.display().to_string();
-            std::io::Error::new(
-                error.kind(),
-                format!("cannot write {}: {error}", shown(&part)),
-            )
-        })
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
-fn remove(file: &Path) -> Result<()> {
-    match std::fs::remove_file(file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            let name = file.display().to_string();
-            Err(error).with_context(|| format!("cannot remove {}", shown(&name)))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
 }

@@ -44,7 +44,7 @@ pub(crate) struct Receipt {
     pub(crate) unchanged: u64,
     /// Orders that were not stored, also those that were not sent.
     pub(crate) rejected: u64,
-    /// The rejected orders, as they stand in the file of rejected orders.
+    /// The rejected orders. Those that were sent stand in the file of rejected orders, in this order.
     #[serde(default)]
     pub(crate) rejected_orders: Vec<RejectedOrder>,
 }
@@ -60,7 +60,7 @@ pub(crate) struct RejectedOrder {
     /// The sender's name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
-    /// Whether it was not even sent, because the rows of the file made no order.
+    /// Whether it was not even sent, because the rows of the file made no order. Then it is not in the file of rejected orders.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) not_sent: bool,
 }

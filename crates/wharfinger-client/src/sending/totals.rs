@@ -19,6 +19,8 @@ pub(crate) struct Totals {
     updated: u64,
     unchanged: u64,
     pub(crate) rejected: u64,
+    /// Rejected orders that were not sent, because the rows of the file made no order.
+    not_sent: u64,
     batches: u64,
     /// Orders and batches that an earlier run had sent.
     replayed_orders: u64,
@@ -45,6 +47,7 @@ impl Totals {
             let not_sent = delivery.batch.not_sent();
             self.orders += not_sent;
             self.rejected += not_sent;
+            self.not_sent += not_sent;
         }
     }
 
@@ -69,6 +72,7 @@ impl Totals {
             "updated": self.updated,
             "unchanged": self.unchanged,
             "rejected": self.rejected,
+            "not_sent": self.not_sent,
             "batches": self.batches,
             "already_sent": { "orders": self.replayed_orders, "batches": self.replayed_batches },
             "duration_ms": self.duration.as_millis() as u64,
@@ -113,6 +117,14 @@ impl Totals {
         let width = self.orders.to_string().len();
         for (name, count) in rows {
             writeln!(out, "  {name:<12} {count:>width$}")?;
+        }
+        if self.not_sent > 0 {
+            writeln!(
+                out,
+                "  not sent     {:>width$}  only in the reasons; mend them in {} itself, then submit it again",
+                self.not_sent,
+                shown(file)
+            )?;
         }
         if self.replayed_batches > 0 {
             writeln!(

@@ -10,9 +10,9 @@ use clap::Args;
 use crate::connect::Connection;
 use crate::http::Client;
 use crate::named::NamedDialect;
-use crate::sending::{FirstTime, Job, SendOptions};
+use crate::sending::{FirstTime, Job, RECEIPTS, REJECTED, SendOptions, argument};
 use crate::source::Input;
-use crate::terminal::Exit;
+use crate::terminal::{Exit, shown};
 
 #[derive(Args, Debug)]
 #[command(after_help = "Beside each FILE, the command writes:\n\n  \
@@ -20,7 +20,9 @@ FILE.rejected.ndjson  the rejected orders as they were sent, one per line\n  \
 FILE.reasons.csv      why: line, key, pointer, code, message, hint\n  \
 FILE.receipts.ndjson  what the server answered to each batch\n\n\
 They get these names when the whole file is sent. Until then, and after an error, their names end in .part. A dry run adds \
-.dry-run to FILE. Mend the rejected orders, then send them with `wharfinger resend`.\n\n\
+.dry-run to FILE. Mend the rejected orders, then send them with `wharfinger resend`. If FILE is sent again, an edited file of \
+rejected orders is kept as FILE.rejected.ndjson.edited (then .edited.2 and so on).\n\n\
+CSV rows that make no order are not sent. They are only in FILE.reasons.csv: mend them in FILE, then send FILE again.\n\n\
 To continue an interrupted run, run the same command again. Nothing is stored twice, because each batch has an Idempotency-Key \
 from its content and its position in the file. The server saves answers for a set time (default: 24 hours).\n\n\
 If the server is down, overloaded or limits the rate, the command waits and says why. Batches in flight may take effect in any \
@@ -62,10 +64,26 @@ impl Submit {
         Ok(exit)
     }
 
-    /// Refuses files whose results would have the same names.
+    /// Refuses files that are results, and files whose results would have the same names.
     fn check_names(&self) -> Result<()> {
         let mut names = HashSet::new();
         for file in &self.input.files {
+            let name = file.display().to_string();
+            let quoted = argument(&name);
+            if name.ends_with(RECEIPTS) {
+                bail!(
+                    "{} has receipts of an earlier run, not orders; leave it out",
+                    shown(&name)
+                );
+            }
+            if name.ends_with(REJECTED) {
+                bail!(
+                    "{} has rejected orders of an earlier run; leave it out, or use `wharfinger resend {}`; to send them as \
+                     new ones, use `wharfinger submit -`",
+                    shown(&name),
+                    shown(&quoted)
+                );
+            }
             if !names.insert(self.options.names(file)) {
                 bail!("two files would have the same files of results; send one after the other");
             }
