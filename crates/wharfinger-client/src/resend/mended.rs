@@ -1,6 +1,6 @@
 //! The orders of a file of rejected orders, each with the batch that rejected it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -10,29 +10,23 @@ use wharfinger_core::dialect::Dialect;
 
 use super::rejected::Receipts;
 use crate::offline::Offline;
-use crate::sending::{Item, Orders, Receipt};
+use crate::sending::{Item, Orders};
 use crate::source::Source;
 
 /// Mended orders.
 pub(super) struct Mended {
     source: Box<dyn Source + Send>,
-    batches: Batches,
+    /// For each order of the file, the position of its batch. `None` if it was not recognised.
+    found: std::vec::IntoIter<Option<u32>>,
+    batches: Vec<Id>,
     unmatched: u64,
 }
 
-/// The id of a batch. `None` if an order was rejected without being sent, or by a dry run.
+/// The id of a batch. `None` if it was a dry run.
 type Id = Option<Arc<str>>;
 
-/// How the batch that rejected an order is found.
-enum Batches {
-    /// The file has as many orders as were rejected: they stand in the same order.
-    InTurn(InTurn),
-    /// Orders were added or removed: a key tells which one an order is.
-    ByKey(ByKey),
-}
-
 impl Mended {
-    /// The orders of `source`. `copy` reads the same file: its orders are counted first.
+    /// The orders of `source`. `copy` reads the same file: its orders are recognised first.
     pub(super) fn new(
         source: Box<dyn Source + Send>,
         mut copy: Box<dyn Source + Send>,
@@ -40,25 +34,25 @@ impl Mended {
         dialect: &'static dyn Dialect,
         organisation: Option<&str>,
     ) -> Result<Self> {
-        let mut orders = 0;
-        while copy.next()?.is_some() {
-            orders += 1;
+        let mut rejected = Rejected::read(receipts)?;
+        let mut offline = Offline::new(dialect, organisation, TimeZone::UTC)?;
+        let mut found = Vec::new();
+        while let Some(record) = copy.next()? {
+            let key = offline.judge(&record.text).ok().and_then(|order| order.key);
+            found.push(key.and_then(|key| rejected.take(&key)));
         }
-        let mut rejected = 0;
-        for receipt in receipts.read()? {
-            rejected += receipt?.rejected_orders.len();
+        // Keys come first. If no line was added or removed, the others stand where they stood.
+        if found.len() == rejected.orders.len() {
+            for (order, found) in rejected.orders.iter().zip(&mut found) {
+                if found.is_none() && !order.is_taken {
+                    *found = Some(order.batch);
+                }
+            }
         }
-        let batches = if orders == rejected {
-            Batches::InTurn(InTurn {
-                receipts: Box::new(receipts.read()?),
-                waiting: VecDeque::new(),
-            })
-        } else {
-            Batches::ByKey(ByKey::new(receipts, dialect, organisation)?)
-        };
         Ok(Self {
             source,
-            batches,
+            found: found.into_iter(),
+            batches: rejected.batches,
             unmatched: 0,
         })
     }
@@ -74,81 +68,89 @@ impl Orders for Mended {
         let Some(record) = self.source.next()? else {
             return Ok(None);
         };
-        let found = match &mut self.batches {
-            Batches::InTurn(batches) => batches.next()?,
-            Batches::ByKey(batches) => batches.find(&record.text),
-        };
+        let found = self.found.next().flatten();
         self.unmatched += u64::from(found.is_none());
+        let batch = found.and_then(|batch| self.batches.get(batch as usize));
         Ok(Some(Item {
             record,
-            mends: found.flatten(),
+            mends: batch.cloned().flatten(),
         }))
     }
 }
 
-/// The batches of the rejected orders, in their order.
-struct InTurn {
-    receipts: Box<dyn Iterator<Item = Result<Receipt>> + Send>,
-    waiting: VecDeque<Id>,
-}
-
-impl InTurn {
-    fn next(&mut self) -> Result<Option<Id>> {
-        while self.waiting.is_empty() {
-            match self.receipts.next() {
-                Some(receipt) => self.waiting.extend(ids(&receipt?)),
-                None => return Ok(None),
-            }
-        }
-        Ok(self.waiting.pop_front())
-    }
-}
-
-/// The batch of each rejected order of a receipt.
-fn ids(receipt: &Receipt) -> Vec<Id> {
-    let id = receipt.id.as_deref().filter(|_| !receipt.dry_run);
-    let id: Id = id.map(Arc::from);
-    let orders = receipt.rejected_orders.iter();
-    orders
-        .map(|order| id.clone().filter(|_| !order.not_sent))
-        .collect()
-}
-
-/// The batches of the rejected orders, by key.
-struct ByKey {
-    /// Hashes take less memory than keys.
-    batches: HashMap<u64, Id>,
+/// The rejected orders that were sent, as they stood in their file.
+struct Rejected {
+    /// One for each receipt.
+    batches: Vec<Id>,
+    orders: Vec<RejectedOrder>,
+    /// The orders with a key, by its hash: hashes take less memory than keys.
+    by_key: HashMap<u64, Same>,
     hasher: RandomState,
-    offline: Offline,
 }
 
-impl ByKey {
-    fn new(
-        receipts: &Receipts,
-        dialect: &'static dyn Dialect,
-        organisation: Option<&str>,
-    ) -> Result<Self> {
-        let hasher = RandomState::new();
-        let mut batches = HashMap::new();
+struct RejectedOrder {
+    /// The position of its batch.
+    batch: u32,
+    /// The position of the next order with the same key.
+    next: Option<u32>,
+    /// Whether an order of the file has its key.
+    is_taken: bool,
+}
+
+/// Positions of orders with the same key.
+struct Same {
+    /// The first one that is not taken. `None` if all are.
+    first: Option<u32>,
+    last: u32,
+}
+
+impl Rejected {
+    fn read(receipts: &Receipts) -> Result<Self> {
+        let mut rejected = Self {
+            batches: Vec::new(),
+            orders: Vec::new(),
+            by_key: HashMap::new(),
+            hasher: RandomState::new(),
+        };
         for receipt in receipts.read()? {
             let receipt = receipt?;
-            for (order, id) in receipt.rejected_orders.iter().zip(ids(&receipt)) {
-                if let Some(key) = &order.key {
-                    batches.insert(hasher.hash_one(key.as_str()), id);
-                }
+            let batch = u32::try_from(rejected.batches.len())?;
+            let id = receipt.id.filter(|_| !receipt.dry_run);
+            rejected.batches.push(id.map(Arc::from));
+            let sent = receipt.rejected_orders.into_iter();
+            for order in sent.filter(|order| !order.not_sent) {
+                rejected.add(batch, order.key.as_deref())?;
             }
         }
-        Ok(Self {
-            batches,
-            hasher,
-            offline: Offline::new(dialect, organisation, TimeZone::UTC)?,
-        })
+        Ok(rejected)
     }
 
-    fn find(&mut self, text: &str) -> Option<Id> {
-        let key = self.offline.judge(text).ok()?.key?;
-        self.batches
-            .get(&self.hasher.hash_one(key.as_str()))
-            .cloned()
+    fn add(&mut self, batch: u32, key: Option<&str>) -> Result<()> {
+        let position = u32::try_from(self.orders.len())?;
+        self.orders.push(RejectedOrder {
+            batch,
+            next: None,
+            is_taken: false,
+        });
+        let Some(key) = key else { return Ok(()) };
+        let same = self.by_key.entry(self.hasher.hash_one(key));
+        let same = same.or_insert(Same {
+            first: Some(position),
+            last: position,
+        });
+        if same.last != position {
+            self.orders[same.last as usize].next = Some(position);
+            same.last = position;
+        }
+        Ok(())
+    }
+
+    /// The batch of the first order with this key that is not taken. Takes it.
+    fn take(&mut self, key: &str) -> Option<u32> {
+        let same = self.by_key.get_mut(&self.hasher.hash_one(key))?;
+        let order = self.orders.get_mut(same.first? as usize)?;
+        same.first = order.next;
+        order.is_taken = true;
+        Some(order.batch)
     }
 }

@@ -28,8 +28,9 @@ use crate::terminal::{Exit, complain};
     after_help = "FILE is a file of rejected orders that `wharfinger submit` wrote. Mend the orders in it, then send it. The dialect \
 and the organisation come from the file of receipts beside it. The receipt of each new batch names the batch that it mends \
 (`mends`).\n\n\
-The lines of FILE belong to the rejected orders in their order. If lines were added or removed, an order is recognised by its \
-key. An order with a new key is sent too, but its receipt names no batch.\n\n\
+An order is recognised by its key. If its key is new or missing, its line counts, unless lines were added or removed. An order \
+that is not recognised is sent too, but its receipt names no batch.\n\n\
+CSV rows that made no order are not in FILE. Mend them in the CSV file, then send that with `wharfinger submit`.\n\n\
 The results are written beside FILE, under its whole name: FILE.rejected.ndjson and so on, as by `wharfinger submit`. Orders \
 that are rejected once more can be mended there and sent again.\n\n\
 Exit status: 0 if every order was accepted, 3 if some were rejected, 1 after an error.\n\n\
@@ -103,7 +104,7 @@ impl Resend {
 fn explained(error: Error) -> Error {
     match error.downcast_ref::<Refusal>() {
         Some(refusal) if refusal.status.as_u16() == 400 && refusal.detail.contains("mends") => {
-            error.context("to send orders whose rejecting batch is gone, use `wharfinger submit`")
+            error.context("to send orders whose rejecting batch is gone, use `wharfinger submit -`")
         }
         Some(_) | None => error,
     }

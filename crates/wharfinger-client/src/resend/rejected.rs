@@ -49,7 +49,7 @@ impl Receipts {
     pub(super) fn read(&self) -> Result<impl Iterator<Item = Result<Receipt>> + Send + use<>> {
         let name = self.name();
         let file = File::open(&self.file).with_context(|| {
-            format!("cannot read {name}, which has the receipts of the rejected orders; without it, use `wharfinger submit`")
+            format!("cannot read {name}, which has the receipts of the rejected orders; without it, use `wharfinger submit -`")
         })?;
         let lines = BufReader::new(file).lines().enumerate();
         Ok(lines.map(move |(number, line)| {
