@@ -1,5 +1,7 @@
 //! `wharfinger resend`: rejected orders that were mended.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use super::desk::Desk;
@@ -115,6 +117,135 @@ fn orders_are_recognised_by_their_keys_after_lines_were_added_or_removed() {
 }
 
 #[test]
+fn orders_are_recognised_by_their_keys_after_lines_were_swapped() {
+    let desk = Desk::new();
+    let batches = rejected(&desk);
+    // The order in the middle has a new key: its line counts.
+    mend(&desk, &[order("A-6"), order("new"), order("A-1")]);
+    let output = desk.send(&RESEND);
+    printed(&output, 0);
+    assert_eq!(errors(&output), "");
+    let expected = [&batches[2], &batches[0]].map(Clone::clone);
+    let found = mended(&desk);
+    assert_eq!([found[0].clone(), found[found.len() - 1].clone()], expected);
+    let receipts = desk.read_lines("orders.json.rejected.ndjson.receipts.ndjson");
+    let received = receipts.iter().map(|receipt| receipt["received"].clone());
+    assert_eq!(
+        received.collect::<Vec<_>>(),
+        [2, 1],
+        "A-5 was of the same batch as A-6"
+    );
+}
+
+#[test]
+fn rows_that_make_no_order_are_never_resent_without_their_missing_data() {
+    let desk = Desk::new();
+    desk.write(
+        "shop.toml",
+        "order = \"no\"\n[columns]\nno = \"key\"\nat = { to = \"placed_at\", date = \"%d.%m.%Y\" }\n\
+         sku = \"lines[].sku\"\nprice = { to = \"lines[].unit_price\", number = true }\n",
+    );
+    let table = "no,at,sku,price\nA-1,18.11.2026,TEA,1\nA-2,18.11.2026,TEA,?\nA-1,,MUG,2\n";
+    desk.write("it's.csv", table);
+    let submit = [
+        "submit",
+        "it's.csv",
+        "--dialect",
+        "native",
+        "--map",
+        "shop.toml",
+    ];
+    let out = printed(&desk.send(&submit), 3);
+    let told =
+        "not sent     2  only in the reasons; mend them in it's.csv itself, then submit it again";
+    assert!(out.contains(told) && !out.contains("resend"), "{out}");
+    assert_eq!(
+        desk.names(),
+        [
+            "it's.csv",
+            "it's.csv.reasons.csv",
+            "it's.csv.receipts.ndjson",
+            "shop.toml"
+        ]
+    );
+    let reasons = desk.read("it's.csv.reasons.csv");
+    assert_eq!(
+        reasons.matches("mend it in the CSV file").count(),
+        2,
+        "{reasons}"
+    );
+    assert!(
+        reasons.contains("\n3,") && reasons.contains("rows_apart"),
+        "{reasons}"
+    );
+
+    // One that the server rejects can be resent; the line is good for a shell.
+    desk.write("it's.csv", format!("{table}A-3,18.11.2026,,\n"));
+    let out = printed(&desk.send(&submit), 3);
+    let told = r"then: wharfinger resend 'it'\''s.csv.rejected.ndjson'";
+    assert!(
+        out.contains(told) && out.contains("rejected     3"),
+        "{out}"
+    );
+    assert_eq!(desk.read("it's.csv.rejected.ndjson").lines().count(), 1);
+    printed(&desk.send(&["resend", "it's.csv.rejected.ndjson"]), 3);
+    assert_eq!(desk.keys("native"), ["A-1"]);
+
+    // Mended in the file itself, all of them are whole.
+    let table = "no,at,sku,price\nA-1,18.11.2026,TEA,1\nA-1,,MUG,2\nA-2,18.11.2026,TEA,3\n";
+    desk.write("it's.csv", table);
+    let out = printed(&desk.send(&submit), 0);
+    assert!(
+        out.contains("accepted     1") && out.contains("updated      1"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_full_disk_takes_nothing_from_an_earlier_run_and_does_not_hide_that_all_was_sent() {
+    let desk = Desk::new();
+    rejected(&desk);
+    let names = desk.names();
+    let results: Vec<_> = names
+        .iter()
+        .filter(|name| name.contains(".json."))
+        .collect();
+    assert_eq!(results.len(), 3);
+    let before: Vec<_> = results.iter().map(|name| desk.read(name)).collect();
+    let mut large = json!({"key": "B-1", "lines": []});
+    large["instructions"] = "x".repeat(30_000).into();
+    desk.write("orders.json", json!([order("B-2"), large]).to_string());
+    // No file may be longer than a few KiB.
+    let arguments = ["submit", "orders.json", "--dialect", "native"];
+    let sender = desk.sender(&desk.url, "one", &arguments);
+    let mut limited = Command::new("sh");
+    let variables = sender.get_envs();
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\""])
+        .arg(sender.get_program())
+        .args(sender.get_args())
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(desk.home.path());
+    let output = limited.output().unwrap();
+    let out = printed(&output, 1);
+    assert!(
+        out.contains("accepted     1") && out.contains("rejected     1"),
+        "{out}"
+    );
+    let said = errors(&output);
+    for told in [
+        "everything was sent, but",
+        "cannot write orders.json.rejected.ndjson.part",
+    ] {
+        assert!(said.contains(told), "{said}");
+    }
+    let after: Vec<_> = results.iter().map(|name| desk.read(name)).collect();
+    assert_eq!(after, before);
+    printed(&desk.send(&arguments), 3);
+    assert_eq!(desk.keys("native").len(), 4);
+}
+
+#[test]
 fn what_cannot_be_resent_is_refused_and_nothing_is_stored() {
     let desk = Desk::new();
     rejected(&desk);
@@ -149,9 +280,9 @@ fn what_cannot_be_resent_is_refused_and_nothing_is_stored() {
     desk.write("orders.json.receipts.ndjson", foreign);
     refused(
         &RESEND,
-        "to send orders whose rejecting batch is gone, use `wharfinger submit`",
+        "to send orders whose rejecting batch is gone, use `wharfinger submit -`",
     );
     std::fs::remove_file(desk.home.path().join("orders.json.receipts.ndjson")).unwrap();
-    refused(&RESEND, "without it, use `wharfinger submit`");
+    refused(&RESEND, "without it, use `wharfinger submit -`");
     assert_eq!(rows(desk.data.path()), stored);
 }

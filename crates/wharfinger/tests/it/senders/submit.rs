@@ -180,6 +180,17 @@ fn rejected_orders_that_were_edited_are_not_lost_in_a_second_run() {
     let names = desk.names();
     assert_eq!(errors(&desk.send(&SUBMIT)), "");
     assert_eq!(desk.names(), names);
+
+    // What was kept before stays. A file without receipts may be anybody's.
+    desk.write(name, "mended again");
+    std::fs::remove_file(desk.home.path().join("orders.json.receipts.ndjson")).unwrap();
+    let output = desk.send(&SUBMIT);
+    printed(&output, 3);
+    let said = errors(&output);
+    assert!(said.contains("ndjson.edited.2 now"), "{said}");
+    assert_eq!(desk.read(&format!("{name}.edited")), "mended");
+    assert_eq!(desk.read(&format!("{name}.edited.2")), "mended again");
+    assert_eq!(desk.read(name), rejected);
 }
 
 #[test]
@@ -366,6 +377,14 @@ fn what_cannot_be_read_or_written_is_refused_before_anything_is_sent() {
         (
             &["orders.json", "a/orders.json", "--out", "a"],
             "two files would have the same files of results",
+        ),
+        (
+            &["orders.json", "orders.json.receipts.ndjson"],
+            "orders.json.receipts.ndjson has receipts of an earlier run, not orders",
+        ),
+        (
+            &["orders.json", "it's.rejected.ndjson"],
+            r"use `wharfinger resend 'it'\''s.rejected.ndjson'`",
         ),
         (
             &["orders.json", "--out", "none"],

@@ -160,8 +160,9 @@ fn the_results_of_a_table_name_rows_and_columns() {
     );
     let rejected = desk.read_lines("orders.csv.rejected.ndjson");
     assert_eq!(rejected[0]["lines"][0]["sku"], "TEA");
+    assert_eq!(rejected.len(), 1, "only the file has the whole order");
 
-    // Both are mended as JSON. Only the one that was sent mends a batch.
+    // The other one is added by hand. Only the one that was sent mends a batch.
     let mended = [order("A-2"), order("A-3")].map(|order| format!("{order}\n"));
     desk.write("orders.csv.rejected.ndjson", mended.concat());
     printed(&desk.send(&["resend", "orders.csv.rejected.ndjson"]), 0);
