@@ -28,6 +28,7 @@
 //! since.rs         times as users write them
 //! connect/         the connection of a command: --url, --key-file, --profile
 //! private_file.rs  files that only their user can read
+//! places.rs        where output goes: a file that is replaced, or a device that is written into
 //! http/            requests and responses, the API key, refusals as sentences, waiting
 //! terminal.rs      standard output whose reader may be gone, safe text, JSON lines, exit statuses
 //! ```
@@ -54,6 +55,7 @@ pub mod offline;
 pub mod orders;
 pub mod out_file;
 mod pages;
+mod places;
 pub mod private_file;
 mod profile;
 pub mod report;
