@@ -148,7 +148,9 @@ impl Listen {
             // The first cursor is kept before anything is waited for.
             let page = feed.next(!self.no_follow && before.is_some())?;
             for entry in &page.entries {
-                self.deliver(&receiver, entry, out)?;
+                if !self.deliver(&receiver, entry, out)? {
+                    return Ok(());
+                }
                 state.keep(&entry.cursor)?;
             }
             let is_same = before.as_deref() == Some(&page.next);
@@ -178,7 +180,7 @@ impl Listen {
         complain(format_args!(
             "forwarding events of {} to {}, {from}; the cursor is kept in {}",
             client.url(),
-            self.forward_to,
+            without_password(&self.forward_to),
             shown(&state.file().display().to_string())
         ));
         if is_new {
@@ -194,8 +196,8 @@ impl Listen {
         interrupt::set_last_words("a later run continues here".to_owned());
     }
 
-    /// Sends an event until it is taken.
-    fn deliver(&self, receiver: &Receiver, entry: &Entry, out: &mut dyn Write) -> Result<()> {
+    /// Sends an event until it is taken. Returns whether it was: without a reader of standard output, it is not tried again.
+    fn deliver(&self, receiver: &Receiver, entry: &Entry, out: &mut dyn Write) -> Result<bool> {
         let event: Event = serde_json::from_str(entry.event.get())
             .context("the server gave an event without its position")?;
         let mut wait = WAIT_MIN;
@@ -208,10 +210,13 @@ impl Listen {
             let Some(pause) = pause else {
                 break;
             };
+            if is_output_closed() {
+                return Ok(false);
+            }
             std::thread::sleep(pause);
             wait = (wait * 2).min(WAIT_MAX);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Prints an attempt. `pause` is the wait before the next one, if the event was not taken.
@@ -266,6 +271,14 @@ impl Listen {
         out.flush()?;
         Ok(())
     }
+}
+
+/// The URL as it is shown.
+fn without_password(url: &Url) -> Url {
+    let mut url = url.clone();
+    // It fails for URLs that cannot have one.
+    let _ = url.set_password(None);
+    url
 }
 
 /// Reads the URL of a receiver.

@@ -186,6 +186,25 @@ fn after_a_kill_a_later_run_continues_with_the_same_secret() {
 }
 
 #[test]
+fn without_a_reader_an_event_that_is_not_taken_is_not_tried_for_ever() {
+    let desk = Desk::new();
+    desk.take("TRK001", "A-1");
+    let receiver = Receiver::start(|_| Reply::Status(500));
+    let url = receiver.url();
+    let arguments = ["listen", "--since", "1h", "--forward-to", &url];
+    let mut command = desk.command(&arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut listening = Listening(command.spawn().unwrap());
+    drop(listening.0.stdout.take());
+    assert_eq!(listening.0.wait().unwrap().code(), Some(0));
+    assert!(!receiver.arrived().is_empty());
+    // It was not taken, so it comes again.
+    receiver.behave(|_| Reply::Status(204));
+    desk.done(&[&arguments[..], &["--no-follow"]].concat());
+    assert_all_taken(&desk, &receiver, &[]);
+}
+
+#[test]
 fn the_first_run_begins_now_and_forwards_what_is_asked_for() {
     let desk = Desk::new();
     desk.take("TRK001", "A-0");
