@@ -1,6 +1,6 @@
 //! Lists of a server, page by page.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -17,6 +17,19 @@ pub(crate) struct Page {
     pub data: Vec<Box<RawValue>>,
     /// The cursor after the page.
     pub next: Option<String>,
+}
+
+impl Page {
+    /// The cursor of the next page, if there is one. `after` is the cursor that this page was asked for with.
+    ///
+    /// # Errors
+    /// It is the same cursor, so that reading would never end.
+    pub(crate) fn next(self, after: Option<&str>) -> Result<Option<String>> {
+        if self.next.is_some() && self.next.as_deref() == after {
+            bail!("the server gave the same place in its list twice; is this a Wharfinger server?");
+        }
+        Ok(self.next)
+    }
 }
 
 /// A query that is built parameter by parameter.
@@ -53,18 +66,18 @@ pub(crate) fn each(
     mut take: impl FnMut(&RawValue) -> Result<()>,
 ) -> Result<()> {
     let mut left = limit.unwrap_or(u64::MAX);
-    let mut after = None;
+    let mut after: Option<String> = None;
     let Query(parameters) = query;
     while left > 0 && !is_output_closed() {
         let query = Query(parameters.clone())
             .with("limit", Some(left.min(PAGE_ENTRIES)))
-            .with("after", after.take());
+            .with("after", after.as_deref());
         let page: Page = client.get(&query.of(path))?;
         for entry in &page.data {
             take(entry)?;
             left = left.saturating_sub(1);
         }
-        after = page.next;
+        after = page.next(after.as_deref())?;
         if after.is_none() {
             break;
         }
@@ -74,7 +87,23 @@ pub(crate) fn each(
 
 #[cfg(test)]
 mod tests {
-    use super::Query;
+    use super::{Page, Query};
+
+    #[test]
+    fn a_cursor_that_stays_is_an_error() {
+        let page = |next: Option<&str>| Page {
+            data: Vec::new(),
+            next: next.map(str::to_owned),
+        };
+        assert_eq!(page(None).next(None).unwrap(), None);
+        assert_eq!(page(None).next(Some("a")).unwrap(), None);
+        assert_eq!(page(Some("a")).next(None).unwrap().as_deref(), Some("a"));
+        assert_eq!(
+            page(Some("b")).next(Some("a")).unwrap().as_deref(),
+            Some("b")
+        );
+        assert!(page(Some("a")).next(Some("a")).is_err());
+    }
 
     #[test]
     fn parameters_without_a_value_are_left_out() {

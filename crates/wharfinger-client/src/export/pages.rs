@@ -31,7 +31,7 @@ pub(super) fn each(client: &Client, export: &Export, writer: &mut Writer<'_>) ->
         complain(format_args!("{}; trying again in {pause} s", wait.why));
     };
     let patient = Patient::new(client, export.patience, &on_wait);
-    let mut after = None;
+    let mut after: Option<String> = None;
     loop {
         let target = target(export, after.as_deref());
         let answered = patient.send(&Request::get(&target))?;
@@ -49,7 +49,7 @@ pub(super) fn each(client: &Client, export: &Export, writer: &mut Writer<'_>) ->
                 }
             }
         }
-        after = page.next;
+        after = page.next(after.as_deref())?;
         if after.is_none() || export.is_unread() {
             return Ok(());
         }
