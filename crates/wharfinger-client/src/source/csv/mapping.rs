@@ -1,6 +1,7 @@
 //! Mapping files: which column is which attribute.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 
 use anyhow::{Context, Result, bail};
 use jiff::tz::TimeZone;
@@ -127,11 +128,13 @@ impl Mapping {
             let presets = presets::names();
             format!("cannot read the mapping {name}; it must be a file, or one of {presets}")
         };
-        let length = std::fs::metadata(name).with_context(failed)?.len();
-        if length > FILE_BYTES_MAX {
+        // Devices such as /dev/zero have no length, so it is measured while it is read.
+        let file = std::fs::File::open(name).with_context(failed)?;
+        let (mut file, mut text) = (file.take(FILE_BYTES_MAX + 1), String::new());
+        file.read_to_string(&mut text).with_context(failed)?;
+        if text.len() as u64 > FILE_BYTES_MAX {
             bail!("{name} is larger than {FILE_BYTES_MAX} bytes, so it is no mapping");
         }
-        let text = std::fs::read_to_string(name).with_context(failed)?;
         Self::read(name, &text)
     }
 
@@ -316,6 +319,13 @@ mod tests {
     fn refused(text: &str) -> String {
         let error = Mapping::read("shop.toml", text).expect_err(text);
         format!("{error:#}")
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_mapping_without_an_end_is_refused() {
+        let error = Mapping::load("/dev/zero").unwrap_err().to_string();
+        assert!(error.contains("larger than"), "{error}");
     }
 
     #[test]
