@@ -105,6 +105,14 @@ pub fn complain(line: std::fmt::Arguments<'_>) {
     drop(writeln!(std::io::stderr(), "{line}"));
 }
 
+/// The text of an error: one line that is safe for a terminal. It may quote names and URLs that come from outside.
+#[must_use]
+pub fn sentence(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    shown(&lines.collect::<Vec<_>>().join(" ")).into_owned()
+}
+
 /// Writes a value as one line of JSON.
 ///
 /// # Errors
@@ -147,16 +155,23 @@ pub fn write_raw_json(out: &mut dyn Write, json: &RawValue) -> anyhow::Result<()
     Ok(())
 }
 
-/// Escapes control characters for a terminal, because they could move the cursor or hide text. New names have none, but older
+/// Whether a character is one that terminals obey: it could move the cursor, hide text, or change the order of what is read.
+fn is_obeyed(letter: char) -> bool {
+    // The second part is Unicode's property `Bidi_Control`.
+    letter.is_control()
+        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Escapes control characters for a terminal, also those that change the direction of text. New names have none, but older
 /// names and values from clients may.
 #[must_use]
 pub fn shown(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
+    if !text.chars().any(is_obeyed) {
         return text.into();
     }
     let mut escaped = String::with_capacity(text.len() + 8);
     for letter in text.chars() {
-        if letter.is_control() {
+        if is_obeyed(letter) {
             escaped.extend(letter.escape_default());
         } else {
             escaped.push(letter);
@@ -169,7 +184,21 @@ pub fn shown(text: &str) -> Cow<'_, str> {
 mod tests {
     use serde_json::value::RawValue;
 
-    use super::write_raw_json;
+    use super::{sentence, shown, write_raw_json};
+
+    #[test]
+    fn what_terminals_obey_is_escaped() {
+        assert_eq!(
+            shown("a\u{202e}b\u{2066}c\u{1b}[31m"),
+            "a\\u{202e}b\\u{2066}c\\u{1b}[31m"
+        );
+        assert_eq!(shown("Ä → \u{627}\u{5d0} 猫"), "Ä → \u{627}\u{5d0} 猫");
+        let error = anyhow::anyhow!("at line 1\n  |\n1 | \u{1b}[2Jx\n").context("the file x\u{7}");
+        assert_eq!(
+            sentence(&error),
+            "the file x\\u{7}: at line 1 | 1 | \\u{1b}[2Jx"
+        );
+    }
 
     #[test]
     fn raw_json_is_one_line_and_spelled_as_it_came() {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::http::{Client, Refusal, Request};
 use crate::pages::Query;
 use crate::since::Since;
-use crate::terminal::complain;
+use crate::terminal::{complain, sentence};
 
 /// Events of a page.
 const PAGE_EVENTS: u32 = 500;
@@ -133,7 +133,7 @@ impl Feed {
                 None => return Err(error),
             }
             if !has_complained {
-                complain(format_args!("{error:#}; trying again"));
+                complain(format_args!("{}; trying again", sentence(&error)));
                 has_complained = true;
             }
             std::thread::sleep(asked.unwrap_or(pause).min(RETRY_AFTER_MAX));

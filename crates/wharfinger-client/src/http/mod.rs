@@ -232,10 +232,15 @@ fn base(text: &str) -> Result<Url> {
         true => text.to_owned(),
         false => format!("http://{text}"),
     };
+    // What has an @ may have a password. It is not quoted.
+    let quoted = match text.contains('@') {
+        true => "what was given",
+        false => text,
+    };
     let url = Url::parse(&with_scheme)
-        .with_context(|| format!("{text} is not a URL; expected http://HOST:PORT"))?;
+        .with_context(|| format!("{quoted} is not a URL; expected http://HOST:PORT"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        bail!("{text} is not the URL of a server; expected http://HOST:PORT or https://HOST");
+        bail!("{quoted} is not the URL of a server; expected http://HOST:PORT or https://HOST");
     }
     if url.query().is_some()
         || url.fragment().is_some()
@@ -245,4 +250,24 @@ fn base(text: &str) -> Result<Url> {
         bail!("the URL of a server must be http://HOST:PORT or https://HOST, with a path at most");
     }
     Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base;
+
+    #[test]
+    fn a_password_in_a_url_is_not_quoted() {
+        for url in [
+            "http://ann:pass-word@[host",
+            "ftp://ann:pass-word@host",
+            "http://ann:pass-word@host",
+            "ann:pass-word@host:x",
+        ] {
+            let error = format!("{:#}", base(url).unwrap_err());
+            assert!(!error.contains("word"), "{error}");
+        }
+        let error = base("http://[host").unwrap_err().to_string();
+        assert!(error.starts_with("http://[host is not a URL"), "{error}");
+    }
 }

@@ -30,7 +30,7 @@ use crate::named::NamedDialect;
 use crate::offline::Offline;
 use crate::report::Place;
 use crate::source::{Input, Source, is_stdin};
-use crate::terminal::{Exit, complain, shown};
+use crate::terminal::{Exit, complain, sentence, shown};
 
 /// Judge files of orders, and name every fault.
 #[derive(Args, Debug)]
@@ -117,7 +117,7 @@ impl Validate {
         // All but the last are told at once, so that each file has its own line.
         let last = unreadable.pop();
         for error in unreadable {
-            complain(format_args!("error: {error:#}"));
+            complain(format_args!("error: {}", sentence(&error)));
         }
         if let Some(error) = last {
             return Err(error);

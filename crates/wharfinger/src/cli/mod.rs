@@ -178,7 +178,7 @@ fn readable<T>(done: Result<T, StoreError>, location: &Location) -> Result<T> {
 
 /// Writes the program's error to standard error.
 pub fn complain(error: &anyhow::Error) {
-    terminal::complain(format_args!("wharfinger: {error:#}"));
+    terminal::complain(format_args!("wharfinger: {}", terminal::sentence(error)));
 }
 
 /// Runs a command.
