@@ -169,8 +169,9 @@ impl Trigger {
             organisation: &organisation,
         };
         complain(format_args!(
-            "storing {} sample orders of {} at {}",
+            "storing {} sample {} of {} at {}",
             self.count,
+            if self.count == 1 { "order" } else { "orders" },
             shown(&organisation),
             client.url()
         ));

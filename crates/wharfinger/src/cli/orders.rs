@@ -123,9 +123,12 @@ impl Named {
             return Ok(Exit::Done);
         }
         let count = self.names.len();
-        terminal::complain(format_args!(
-            "wharfinger: {refused} of {count} orders were not changed"
-        ));
+        let what = match count {
+            1 => "the order was not changed".to_owned(),
+            _ if refused == 1 => format!("1 of {count} orders was not changed"),
+            _ => format!("{refused} of {count} orders were not changed"),
+        };
+        terminal::complain(format_args!("wharfinger: {what}"));
         Ok(Exit::SomeRejected)
     }
 

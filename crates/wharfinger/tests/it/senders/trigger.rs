@@ -36,7 +36,7 @@ fn each_event_is_brought_about_in_each_dialect() {
                 continue;
             }
             let (out, said) = ended(desk.command(&arguments), 0);
-            assert!(said.contains("storing 1 sample orders of TRK001"), "{said}");
+            assert!(said.contains("storing 1 sample order of TRK001"), "{said}");
             let told = lines(&out);
             assert_eq!(told.len(), 1, "{out}");
             let events = desk.events("");
