@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use url::Url;
 
 use super::Response;
 use crate::terminal::shown;
@@ -57,6 +58,15 @@ impl Refusal {
         let retry_after = retry_after
             .and_then(|text| text.parse().ok())
             .map(Duration::from_secs);
+        if let Some(detail) = redirection(status, headers) {
+            return Self {
+                status,
+                code: None,
+                detail,
+                retry_after,
+                first: None,
+            };
+        }
         let (code, detail, first) = match serde_json::from_slice::<Problem>(body) {
             Ok(problem) => {
                 let mut detail = problem.detail.or(problem.title).unwrap_or_default();
@@ -80,6 +90,31 @@ impl Refusal {
     }
 }
 
+/// What a redirect says. It is not followed, because the key would go to another address.
+fn redirection(status: StatusCode, headers: &HeaderMap) -> Option<String> {
+    if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = headers.get("location")?.to_str().ok()?;
+    let Some(mut url) = Url::parse(location).ok().filter(Url::has_host) else {
+        let location: String = location.chars().take(SHOWN_CHARS_MAX).collect();
+        return Some(format!("it points to {location}; check --url"));
+    };
+    url.set_query(None);
+    url.set_fragment(None);
+    // The password of somebody else's URL is not shown either.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    let path = url.path().to_owned();
+    // Without the path of the request, it is the address of the server.
+    let Some(at) = path.rfind("/v1/") else {
+        return Some(format!("it points to {url}; check --url"));
+    };
+    url.set_path(&path[..at]);
+    let address = url.as_str().trim_end_matches('/');
+    Some(format!("it points to {address}; use this address as --url"))
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "the server answered {}", self.status.as_u16())?;
@@ -91,3 +126,37 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_says_where_it_points() {
+        for (location, said) in [
+            (
+                "https://orders.example/v1/orders?limit=1",
+                "it points to https://orders.example; use this address as --url",
+            ),
+            (
+                "https://a:b@orders.example:8443/base/v1/batches",
+                "it points to https://orders.example:8443/base; use this address as --url",
+            ),
+            (
+                "https://sso.example/login?from=x",
+                "it points to https://sso.example/login; check --url",
+            ),
+            ("/login", "it points to /login; check --url"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("location", location.parse().unwrap());
+            let refusal = Refusal::read(StatusCode::PERMANENT_REDIRECT, &headers, b"<html>");
+            assert_eq!(
+                refusal.to_string(),
+                format!("the server answered 308: {said}")
+            );
+        }
+        let none = Refusal::read(StatusCode::FOUND, &HeaderMap::new(), b"gone");
+        assert_eq!(none.to_string(), "the server answered 302: gone");
+    }
+}
