@@ -120,7 +120,8 @@ struct Written<'t> {
     year: u32,
     has_long_year: bool,
     order: Order,
-    has_slashes: bool,
+    /// What stands between the numbers. `None` if nothing does, or if the month has a name.
+    separator: Option<char>,
     /// What follows the date.
     rest: &'t str,
 }
@@ -142,7 +143,7 @@ impl<'t> Written<'t> {
             .unwrap_or(text.len());
         let (date, rest) = text.split_at(end);
         if date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit()) {
-            let is_year_first = date.starts_with("19") || date.starts_with("20");
+            let is_year_first = is_year_first(date);
             let parts = match is_year_first {
                 true => [&date[6..], &date[4..6], &date[..4]],
                 false => [&date[..2], &date[2..4], &date[4..]],
@@ -152,17 +153,17 @@ impl<'t> Written<'t> {
             } else {
                 Order::YearLast
             };
-            return Self::of_parts(parts, order, false, rest);
+            return Self::of_parts(parts, order, None, rest);
         }
         let mut parts = date.split(['-', '/', '.']);
         let (first, second, third) = (parts.next()?, parts.next()?, parts.next()?);
         if parts.next().is_some_and(|part| !part.is_empty()) {
             return None;
         }
-        let has_slashes = date.contains('/');
+        let separator = ['/', '-', '.'].into_iter().find(|it| date.contains(*it));
         match first.len() {
-            4 => Self::of_parts([third, second, first], Order::YearFirst, has_slashes, rest),
-            1 | 2 => Self::of_parts([first, second, third], Order::YearLast, has_slashes, rest),
+            4 => Self::of_parts([third, second, first], Order::YearFirst, separator, rest),
+            1 | 2 => Self::of_parts([first, second, third], Order::YearLast, separator, rest),
             _ => None,
         }
     }
@@ -170,7 +171,7 @@ impl<'t> Written<'t> {
     fn of_parts(
         [day, month, year]: [&str; 3],
         order: Order,
-        has_slashes: bool,
+        separator: Option<char>,
         rest: &'t str,
     ) -> Option<Self> {
         if day.len() > 2 || month.len() > 2 || !matches!(year.len(), 2 | 4) {
@@ -182,7 +183,7 @@ impl<'t> Written<'t> {
             has_long_year: year.len() == 4,
             year: year.parse().ok()?,
             order,
-            has_slashes,
+            separator,
             rest,
         })
     }
@@ -206,7 +207,7 @@ impl<'t> Written<'t> {
         let day = day.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
         Some(Self {
             month,
-            ..Self::of_parts([day, "1", year], Order::Named, false, "")?
+            ..Self::of_parts([day, "1", year], Order::Named, None, "")?
         })
     }
 
@@ -240,26 +241,50 @@ impl<'t> Written<'t> {
 
     fn short_year(&self, form: Form) -> Option<String> {
         let year = i16::try_from(2000 + self.year).ok()?;
-        let is_day = days_in(year, self.month).is_some_and(|days| (1..=days).contains(&self.day));
-        if !is_day {
+        let (day, month) = (self.day, self.month);
+        let is_day = |day: u32, month: u32| {
+            days_in(year, month).is_some_and(|days| (1..=days).contains(&day))
+        };
+        let said = if self.is_ambiguous(form) && is_day(day, month) {
+            self.both(form, year)
+        } else if is_day(day, month) {
+            format!("did you mean {}?", form.written(year, month, day))
+        } else if month > 12 && is_day(month, day) {
+            format!("did you mean {}?", form.written(year, day, month))
+        } else {
             return Some(format!(
                 "the year needs four digits, and a date is written as {}",
                 form.example()
             ));
-        }
-        let meant = form.written(year, self.month, self.day);
-        Some(format!("the year needs four digits; did you mean {meant}?"))
+        };
+        Some(format!("the year needs four digits; {said}"))
+    }
+
+    /// Whether the day and the month can be taken for each other. Dates with points have the day first, and so have
+    /// those that are written with the hyphens of a form that has it first.
+    fn is_ambiguous(&self, form: Form) -> bool {
+        let is_known = match self.separator {
+            Some('.') => true,
+            Some('-') => form == Form::DayFirst,
+            Some(_) | None => false,
+        };
+        let can_be_month = (1..=12).contains(&self.day) && self.day != self.month;
+        self.order == Order::YearLast && can_be_month && !is_known
+    }
+
+    /// Both meanings of an ambiguous date.
+    fn both(&self, form: Form, year: i16) -> String {
+        let date = form.written(year, self.month, self.day);
+        let other = form.written(year, self.day, self.month);
+        format!("write {date}, or {other} if the month comes first")
     }
 
     /// The date exists, but is written in another form.
     fn other_form(&self, form: Form, year: i16) -> Option<String> {
         let (day, month) = (self.day, self.month);
         let date = form.written(year, month, day);
-        let is_ambiguous =
-            self.order == Order::YearLast && self.has_slashes && day <= 12 && day != month;
-        if is_ambiguous {
-            let other = form.written(year, day, month);
-            return Some(format!("write {date}, or {other} if the month comes first"));
+        if self.is_ambiguous(form) {
+            return Some(self.both(form, year));
         }
         let rest = self.rest.trim_start_matches(['T', 't', ' ', ',']);
         if rest.is_empty() {
@@ -281,6 +306,15 @@ impl<'t> Written<'t> {
             (Ok(time), Form::LocalTime | Form::DayFirst) => Some(format!("write {date} {time}")),
         }
     }
+}
+
+/// Whether eight digits start with the year. `20112026` starts with the day, because there is no month 20.
+fn is_year_first(digits: &str) -> bool {
+    let is_year = |year: &str| year.starts_with("19") || year.starts_with("20");
+    let is_month = digits[4..6]
+        .parse()
+        .is_ok_and(|month| days_in(2000, month).is_some());
+    is_year(digits) && (is_month || !is_year(&digits[4..]))
 }
 
 /// The time of `9:30` as `09:30:00`, or what is wrong with it.

@@ -3,37 +3,53 @@
 use super::quoted;
 use crate::reading::codes::CURRENCIES;
 
-/// A price with a decimal comma.
-pub(super) fn price(text: &str) -> String {
+/// A price with a decimal comma. `is_text` says that it is text, not a JSON number.
+pub(super) fn price(text: &str, is_text: bool) -> String {
+    let shown = quoted(text);
     if text.trim_start().starts_with('-') {
-        return format!("{}: a price is not negative", quoted(text));
+        return format!("{shown}: a price is not negative");
     }
-    match plain(text) {
-        Some(number) => format!("{}: write {}", quoted(text), number.replace('.', ",")),
-        None => format!("{}: a price is digits, such as 10,50", quoted(text)),
+    let Some(number) = Plain::read(text) else {
+        return format!("{shown}: a price is digits, such as 10,50");
+    };
+    let decimal = number.decimal.replace('.', ",");
+    match number.thousands.filter(|_| is_text) {
+        Some((whole, sign)) => format!("{shown}: write {whole}, or {decimal} if the {sign}"),
+        None => format!("{shown}: write {decimal}"),
     }
 }
 
 /// A number with a decimal point.
 pub(super) fn number(text: &str) -> String {
-    match plain(text) {
-        Some(number) => format!("{}: write {number}", quoted(text)),
-        None => format!("{}: a number is digits, such as 10.50", quoted(text)),
+    let shown = quoted(text);
+    match Plain::read(text) {
+        Some(Plain {
+            decimal,
+            thousands: Some((whole, sign)),
+        }) => format!("{shown}: write {whole}, or {decimal} if the {sign}"),
+        Some(Plain { decimal, .. }) => format!("{shown}: write {decimal}"),
+        None => format!("{shown}: a number is digits, such as 10.50"),
     }
 }
 
-/// A whole number.
-pub(super) fn integer(text: &str) -> String {
+/// A whole number. `is_text` says that it is text, not a JSON number.
+pub(super) fn integer(text: &str, is_text: bool) -> String {
     let shown = quoted(text);
-    match plain(text) {
-        Some(number) => match number.split_once('.') {
-            Some((whole, decimals)) if decimals.bytes().all(|digit| digit == b'0') => {
-                format!("{shown}: write {whole}")
-            }
-            Some(_) => format!("{shown}: a whole number has no decimals"),
-            None => format!("{shown}: write {number}"),
-        },
-        None => format!("{shown}: a whole number is digits, such as 3"),
+    let Some(number) = Plain::read(text) else {
+        return format!("{shown}: a whole number is digits, such as 3");
+    };
+    let thousands = number.thousands.filter(|_| is_text);
+    let Some((before, decimals)) = number.decimal.split_once('.') else {
+        return format!("{shown}: write {}", number.decimal);
+    };
+    let is_whole = decimals.bytes().all(|digit| digit == b'0');
+    match (thousands, is_whole) {
+        (Some((whole, sign)), true) => format!("{shown}: write {whole}, or {before} if the {sign}"),
+        (Some((whole, sign)), false) => {
+            format!("{shown}: write {whole}; if the {sign}, it is no whole number")
+        }
+        (None, true) => format!("{shown}: write {before}"),
+        (None, false) => format!("{shown}: a whole number has no decimals"),
     }
 }
 
@@ -57,10 +73,39 @@ pub(super) fn digits(text: &str, digits_max: usize) -> Option<String> {
     (count > digits_max).then(|| format!("it has {count} digits before the decimal point"))
 }
 
-/// The digits and the decimal point of a number with a currency, spaces, thousands separators or a decimal comma.
-///
-/// `None` if the text can mean several numbers, or none.
-fn plain(text: &str) -> Option<String> {
+/// A number that was written with a currency, spaces, thousands separators or a decimal comma.
+struct Plain {
+    /// Its digits, with a decimal point.
+    decimal: String,
+    /// For a number such as `1,000` or `12.345`: its digits if the separator is one of thousands, and the words for
+    /// the other reading. It is not known which of the two the sender meant.
+    thousands: Option<(String, &'static str)>,
+}
+
+impl Plain {
+    /// `None` if the text is no number.
+    fn read(text: &str) -> Option<Self> {
+        let text = without_decoration(text)?;
+        let decimal = plain(&text)?;
+        let (sign, digits) = match text.strip_prefix('-') {
+            Some(digits) => ("-", digits),
+            None => ("", text.as_str()),
+        };
+        let parts = digits
+            .split_once(',')
+            .map(|parts| (parts, "comma is a decimal comma"))
+            .or_else(|| Some((digits.split_once('.')?, "point is a decimal point")));
+        let thousands = parts.and_then(|((whole, rest), words)| {
+            let is_group = is_digits(rest) && rest.len() == 3;
+            let is_first = matches!(whole.len(), 1..=3) && !whole.starts_with('0');
+            (is_group && is_first).then(|| (format!("{sign}{whole}{rest}"), words))
+        });
+        Some(Self { decimal, thousands })
+    }
+}
+
+/// The number in a text, without units and spaces.
+fn without_decoration(text: &str) -> Option<String> {
     // A long text is no number, and would be searched for nothing.
     if text.len() > 60 {
         return None;
@@ -71,13 +116,15 @@ fn plain(text: &str) -> Option<String> {
         .strip_suffix(",-")
         .or(text.strip_suffix(".-"))
         .unwrap_or(text);
-    let text: String = text
-        .chars()
-        .filter(|letter| !letter.is_whitespace() && !matches!(letter, '\'' | '’'))
-        .collect();
+    let is_shown = |letter: &char| !letter.is_whitespace() && !matches!(letter, '\'' | '’');
+    Some(text.chars().filter(is_shown).collect())
+}
+
+/// The digits and the decimal point of a number, without thousands separators. One separator is taken as the decimal one.
+fn plain(text: &str) -> Option<String> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),
-        None => ("", text.as_str()),
+        None => ("", text),
     };
     let is_separator = |letter: char| matches!(letter, ',' | '.');
     let whole_of = |whole: &str| -> Option<String> {

@@ -37,9 +37,9 @@ pub(super) fn hint(
     let is_text = value.kind == Kind::Text;
     Some(match code {
         "not_date" => dates::hint(text, is_text, bound?),
-        "not_price" => numbers::price(text),
+        "not_price" => numbers::price(text, is_text),
         "not_number" => numbers::number(text),
-        "not_integer" => numbers::integer(text),
+        "not_integer" => numbers::integer(text, is_text),
         "not_boolean" => boolean(text),
         "not_email" => email::hint(text),
         "not_country" => codes::country(text),

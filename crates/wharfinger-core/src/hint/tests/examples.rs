@@ -2,115 +2,6 @@
 
 use super::*;
 
-/// Wrong dates, and what is said about each.
-const DATES: &[(Code, &str, &str)] = &[
-    (DAY_FIRST, "31-11-2026", "31-11-2026: November has 30 days"),
-    (
-        DAY_FIRST,
-        "29-02-2026",
-        "29-02-2026: February 2026 has 28 days",
-    ),
-    (
-        DAY_FIRST,
-        "11-18-2026",
-        "11-18-2026: there is no month 18; did you mean 18-11-2026?",
-    ),
-    (DAY_FIRST, "31-13-2026", "31-13-2026: there is no month 13"),
-    (DAY_FIRST, "00-11-2026", "00-11-2026: there is no day 0"),
-    (
-        DAY_FIRST,
-        "18-11-26",
-        "18-11-26: the year needs four digits; did you mean 18-11-2026?",
-    ),
-    (
-        DAY_FIRST,
-        "2026-11-18",
-        "2026-11-18: did you mean 18-11-2026?",
-    ),
-    (DAY_FIRST, "20261118", "20261118: did you mean 18-11-2026?"),
-    (
-        DAY_FIRST,
-        "18/11/2026",
-        "18/11/2026: did you mean 18-11-2026?",
-    ),
-    (DAY_FIRST, "1.2.2026", "1.2.2026: did you mean 01-02-2026?"),
-    (
-        DAY_FIRST,
-        "11/12/2026",
-        "11/12/2026: write 11-12-2026, or 12-11-2026 if the month comes first",
-    ),
-    (
-        DAY_FIRST,
-        "2026-11-18T09:30:00Z",
-        "2026-11-18T09:30:00Z: write 18-11-2026, without the time",
-    ),
-    (
-        DAY_FIRST,
-        "Nov 18, 2026",
-        "Nov 18, 2026: did you mean 18-11-2026?",
-    ),
-    (
-        DAY_FIRST,
-        "18th November 2026",
-        "18th November 2026: did you mean 18-11-2026?",
-    ),
-    (
-        DAY_FIRST,
-        "tomorrow",
-        "tomorrow: a date is written as 18-11-2026",
-    ),
-    (MOMENT, "18-11-2026", "18-11-2026: did you mean 2026-11-18?"),
-    (
-        MOMENT,
-        "2026-18-11",
-        "2026-18-11: there is no month 18; did you mean 2026-11-18?",
-    ),
-    (MOMENT, "2026-11-31", "2026-11-31: November has 30 days"),
-    (
-        MOMENT,
-        "2026-11-18T09:30:00",
-        "2026-11-18T09:30:00: the time needs a time zone, such as 2026-11-18T09:30:00Z or 2026-11-18T09:30:00+01:00",
-    ),
-    (
-        MOMENT,
-        "2026-11-18T24:00:00Z",
-        "2026-11-18T24:00:00Z: there is no hour 24",
-    ),
-    (
-        LOCAL,
-        "18.11.2026 9:30",
-        "18.11.2026 9:30: write 2026-11-18 09:30:00",
-    ),
-    (
-        LOCAL,
-        "0",
-        "0: a date is written as 2026-11-18 or 2026-11-18 09:30:00",
-    ),
-];
-
-#[test]
-fn a_wrong_date_says_which_date_is_right() {
-    for (code, text, hint) in DATES {
-        assert_eq!(said(*code, &format!("{text:?}")), *hint);
-    }
-    assert_eq!(
-        said(DAY_FIRST, "1794960000"),
-        "1794960000: this is a Unix time; write \"18-11-2026\""
-    );
-    assert_eq!(
-        said(DAY_FIRST, "20261118"),
-        "20261118: did you mean 18-11-2026?"
-    );
-    assert_eq!(
-        said(DAY_FIRST, "5"),
-        "5: a date is text, such as \"18-11-2026\""
-    );
-    assert_eq!(
-        hint(DAY_FIRST, "5").rule.unwrap(),
-        "a date such as 18-11-2026 (dd-mm-yyyy)"
-    );
-}
-
 #[test]
 fn a_wrong_number_says_how_numbers_are_written() {
     for (code, text, hint) in [
@@ -173,6 +64,65 @@ fn a_wrong_number_says_how_numbers_are_written() {
         "it has 39 digits before the decimal point"
     );
     assert_eq!(said(code, "1e99"), "1e99: write it without an exponent");
+}
+
+/// A separator before three digits starts the decimals or the thousands. A hint that names one of them can be wrong by a
+/// factor of 1000.
+#[test]
+fn a_number_with_two_readings_gets_a_hint_with_both() {
+    for (code, text, hint) in [
+        (
+            Code::NotNumber,
+            "1,000",
+            "1,000: write 1000, or 1.000 if the comma is a decimal comma",
+        ),
+        (
+            Code::NotNumber,
+            "12,345 kr",
+            "12,345 kr: write 12345, or 12.345 if the comma is a decimal comma",
+        ),
+        (
+            Code::NotNumber,
+            "-999.001 kg",
+            "-999.001 kg: write -999001, or -999.001 if the point is a decimal point",
+        ),
+        (
+            Code::NotPrice,
+            "1.000",
+            "1.000: write 1000, or 1,000 if the point is a decimal point",
+        ),
+        (
+            Code::NotPrice,
+            "€ 1,234",
+            "€ 1,234: write 1234, or 1,234 if the comma is a decimal comma",
+        ),
+        (
+            Code::NotInteger,
+            "1.000",
+            "1.000: write 1000, or 1 if the point is a decimal point",
+        ),
+        (
+            Code::NotInteger,
+            "1,500",
+            "1,500: write 1500; if the comma is a decimal comma, it is no whole number",
+        ),
+        // These have one reading.
+        (Code::NotNumber, "0,500", "0,500: write 0.500"),
+        (Code::NotNumber, "1234,500", "1234,500: write 1234.500"),
+        (Code::NotNumber, "1 234,500", "1 234,500: write 1234.500"),
+        (Code::NotNumber, "1,0000", "1,0000: write 1.0000"),
+        (Code::NotNumber, "1.234,500", "1.234,500: write 1234.500"),
+        (Code::NotNumber, "1,234,500", "1,234,500: write 1234500"),
+        (Code::NotInteger, "3.0", "3.0: write 3"),
+    ] {
+        assert_eq!(said(code, &format!("{text:?}")), hint);
+    }
+    // A JSON number has a decimal point.
+    assert_eq!(
+        said(Code::NotInteger, "1.500"),
+        "1.500: a whole number has no decimals"
+    );
+    assert_eq!(said(Code::NotPrice, "1.234"), "1.234: write 1,234");
 }
 
 /// Wrong codes of countries, currencies, languages and locales, and wrong choices, and what is said about each.

@@ -1,3 +1,4 @@
+mod dates;
 mod examples;
 
 use super::*;
