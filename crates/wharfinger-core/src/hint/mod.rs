@@ -226,10 +226,14 @@ fn quoted(text: &str) -> String {
 }
 
 /// At most `chars_max` characters of a text that came from outside. What could move a cursor or hide text is escaped.
+///
+/// A cut e-mail address is left out: a search for the whole address, to erase it, would not find its part.
 fn shortened(text: &str, chars_max: usize) -> String {
     let mut shown = String::new();
     let mut chars = 0;
-    for letter in text.chars() {
+    // Where the last word starts in `shown`.
+    let mut word = 0;
+    for (at, letter) in text.char_indices() {
         let before = shown.len();
         if is_unsafe(letter) {
             shown.extend(letter.escape_default());
@@ -242,25 +246,28 @@ fn shortened(text: &str, chars_max: usize) -> String {
             // The last character gives way to the mark, and so does a whole escape.
             shown.truncate(before);
             chars -= added;
+            let rest = text[at..].split(is_between_words).next();
+            let is_address = shown[word..].contains('@') || rest.is_some_and(|it| it.contains('@'));
             while chars >= chars_max {
                 shown.pop();
                 chars -= 1;
             }
-            drop_partial_address(&mut shown);
+            if is_address {
+                shown.truncate(word);
+            }
             shown.push('…');
             break;
+        }
+        if is_between_words(letter) {
+            word = shown.len();
         }
     }
     shown
 }
 
-/// Removes an e-mail address that was cut. A search for the whole address, to erase it, would not find it.
-fn drop_partial_address(text: &mut String) {
-    let is_between = |letter: char| letter.is_whitespace() || ",;<>()".contains(letter);
-    let word = text.rfind(is_between).map_or(0, |at| at + 1);
-    if text.get(word..).is_some_and(|word| word.contains('@')) {
-        text.truncate(word);
-    }
+/// Whether a character stands between words, so that it is no part of an e-mail address.
+fn is_between_words(letter: char) -> bool {
+    letter.is_whitespace() || matches!(letter, ',' | ';' | '<' | '>' | '(' | ')')
 }
 
 /// Whether a character is invisible: a control character, one that changes the direction of text, or one without width.

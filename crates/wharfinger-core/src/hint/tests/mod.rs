@@ -140,6 +140,29 @@ fn what_a_sender_wrote_is_cut_and_cannot_harm() {
     }
 }
 
+/// Erasing a person searches for the whole address.
+#[test]
+fn a_cut_address_leaves_no_part_of_it() {
+    let address = "anna.archer@example.com";
+    for between in [" ", "\u{a0}", "\u{3000}", "\n", "\u{2028}", ";", "<"] {
+        for length in 50..VALUE_CHARS_MAX {
+            let before = format!("{}{between}", "x".repeat(length));
+            let text = format!("{before}{address}, and {}", "y".repeat(VALUE_CHARS_MAX));
+            let shown = shortened(&text, VALUE_CHARS_MAX);
+            let is_whole = shown.contains(address);
+            let has_part = shown.contains("ann") || shown.contains('@');
+            assert!(is_whole || !has_part, "{shown}");
+            assert!(
+                shown.starts_with(&"x".repeat(length.min(90))),
+                "the other words stay: {shown}"
+            );
+            assert!(shown.chars().count() <= VALUE_CHARS_MAX, "{shown}");
+        }
+    }
+    let long = format!("{}@example.com", "anna".repeat(50));
+    assert_eq!(shortened(&long, VALUE_CHARS_MAX), "…");
+}
+
 #[test]
 fn every_code_can_be_asked_with_any_value() {
     let values = [
