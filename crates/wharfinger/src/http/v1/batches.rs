@@ -122,7 +122,8 @@ struct Receipt {
     #[schemars(extend("format" = "date-time"))]
     received_at: String,
     duration_ms: u64,
-    /// The batch whose rejected orders were sent again. Its receipt may have been purged.
+    /// The batch whose rejected orders were sent again. Absent if the caller cannot see that batch. If its receipt was
+    /// purged, only the key that sent this batch sees the id.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "uuid"))]
     mends: Option<String>,

@@ -1,5 +1,7 @@
 //! Reading receipts, limited to what the caller may see.
 
+use std::collections::{HashMap, HashSet};
+
 use uuid::Uuid;
 use wharfinger_core::order::ids::BatchId;
 use wharfinger_core::order::outcome::Counts;
@@ -52,7 +54,9 @@ pub(crate) fn receipts(
     connection: &Connection,
     request: &ReadReceipts,
 ) -> Result<ReceiptPage, Fault> {
-    walk(connection, request, WALKED_MAX)
+    let mut page = walk(connection, request, WALKED_MAX)?;
+    hide_mended(connection, &mut page.receipts, &request.visible)?;
+    Ok(page)
 }
 
 fn walk(
@@ -133,7 +137,49 @@ pub(crate) fn receipt(
         let shows = |organisation| visible.shows(organisation, &head.key_id);
         head.warnings = rejections::kinds_of_warnings(connection, batch, shows)?;
     }
+    hide_mended(connection, std::slice::from_mut(&mut head), visible)?;
     Ok(Some(head))
+}
+
+/// Hides which batches were mended where the caller sees nothing of those. If such a batch is gone, only the key that
+/// named it is shown its id.
+fn hide_mended(
+    connection: &Connection,
+    heads: &mut [ReceiptHead],
+    visible: &Visible,
+) -> Result<(), Fault> {
+    let mended = heads.iter().filter_map(|head| head.mends);
+    let mended = HashSet::from_iter(mended);
+    if mended.is_empty() || matches!(visible, Visible::All) {
+        return Ok(());
+    }
+    let found = find_all(connection, &mended)?.into_iter();
+    let is_seen = HashMap::<_, _>::from_iter(
+        found.map(|(head, extents)| (head.id, seen(head, &extents, visible).is_some())),
+    );
+    for head in heads {
+        let is_shown = |mended: &BatchId| match is_seen.get(mended) {
+            Some(is_seen) => *is_seen,
+            None => visible.shows(None, &head.key_id),
+        };
+        head.mends = head.mends.filter(is_shown);
+    }
+    Ok(())
+}
+
+/// As [`find`], of several batches in one statement on PostgreSQL, where it saves round trips.
+fn find_all(
+    connection: &Connection,
+    batches: &HashSet<BatchId>,
+) -> Result<Vec<(ReceiptHead, Vec<BatchExtent>)>, Fault> {
+    let Some(session) = connection.postgres() else {
+        let found = batches.iter().map(|batch| find(connection, *batch));
+        return found.filter_map(Result::transpose).collect();
+    };
+    let ids = Vec::from_iter(batches.iter().map(|batch| batch.to_bytes().to_vec()));
+    let select = format!("{SELECT} where id = any(?1::bytea[]) and sound(batches.intact)");
+    let rows = session.prepare(&select)?.query_arrays(&[&ids])?;
+    rows.iter().map(|row| read(&Row::Postgres(row))).collect()
 }
 
 /// The receipt of a batch and its extents. The counts of the receipt are not filled in.

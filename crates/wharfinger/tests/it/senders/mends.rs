@@ -94,6 +94,42 @@ fn a_batch_that_the_key_cannot_see_is_like_one_that_does_not_exist() {
 }
 
 #[test]
+fn the_receipt_hides_a_mended_batch_from_a_key_that_cannot_see_it() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let (of_other, _) = submit(&server, "TRK002", &[json!({"key": "A-1"})]);
+    let (own, _) = submit(&server, "TRK001", &[json!({"key": "A-2"})]);
+    let (of_other, own) = (batch_id(&of_other), batch_id(&own));
+    let mending_other = mend(&server, "full", of_other, &order("A-1"));
+    let mending_own = mend(&server, "full", own, &order("A-2"));
+    let read = |key: &str, path: &str| {
+        let response = server.send(&request("GET", path, key));
+        assert_eq!(response.status, 200, "{}", response.text());
+        response
+    };
+    let sees = |key: &str, batch: &Response, mended: Option<&str>| {
+        let id = batch_id(batch);
+        let receipt = read(key, &format!("/v1/batches/{id}")).json();
+        assert_eq!(receipt.get("mends").and_then(Value::as_str), mended);
+        let listed = read(key, "/v1/batches").json();
+        let mut rows = listed["data"].as_array().unwrap().iter();
+        let row = rows.find(|row| row["id"] == id).unwrap();
+        assert_eq!(row.get("mends").and_then(Value::as_str), mended);
+    };
+    sees("full", &mending_other, Some(of_other));
+    sees("full", &mending_own, Some(own));
+    sees("one", &mending_other, None);
+    sees("one", &mending_own, Some(own));
+    assert!(!read("one", "/v1/batches").text().contains(of_other));
+    // Nor does it show once the other batch is gone.
+    settled(data.path()).run("update batches set received_at_ms = 946684800000");
+    let purged = run(data.path(), &["purge", "--before", "2020-01-01"]);
+    assert!(purged.status.success(), "{purged:?}");
+    sees("full", &mending_other, Some(of_other));
+    sees("one", &mending_other, None);
+}
+
+#[test]
 fn a_request_that_comes_again_has_the_same_receipt() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
@@ -140,7 +176,8 @@ fn a_purge_of_the_mended_batch_leaves_the_reference_and_one_of_the_other_takes_i
         "one",
     ));
     assert_eq!(gone.status, 404, "{}", gone.text());
-    let receipt = get(&server, &format!("/v1/batches/{}", batch_id(&second)));
+    let path = format!("/v1/batches/{}", batch_id(&second));
+    let receipt = server.send(&request("GET", &path, "one")).json();
     assert_eq!(receipt["mends"], batch_id(&first));
     assert_eq!(mended(), 1);
     // What a batch mends goes with its receipt.
