@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use axum::Router;
+use axum::body::Body;
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::problem::Code;
@@ -63,22 +65,26 @@ where
     FILES
         .iter()
         .fold(router, |router, (path, content_type, text)| {
-            router.route(path, get(async || file(content_type, text)))
+            router.route(
+                path,
+                get(async || file(content_type, Bytes::from_static(text.as_bytes()))),
+            )
         })
 }
 
 /// `GET /docs`.
 async fn page() -> Response {
-    static BODY: OnceLock<String> = OnceLock::new();
+    static BODY: OnceLock<Bytes> = OnceLock::new();
     let body = BODY.get_or_init(|| {
-        PAGE.replace(FAILURES, &failures())
-            .replace(PROBLEMS, &problems())
+        let page = PAGE.replace(FAILURES, &failures());
+        page.replace(PROBLEMS, &problems()).into()
     });
-    file("text/html; charset=utf-8", body)
+    file("text/html; charset=utf-8", body.clone())
 }
 
-fn file(content_type: &'static str, text: &str) -> Response {
-    respond(Reply {
+/// A file. All responses share its bytes.
+fn file(content_type: &'static str, bytes: Bytes) -> Response {
+    let head = Reply {
         status: 200,
         headers: vec![
             ("content-security-policy", POLICY.to_owned()),
@@ -86,8 +92,9 @@ fn file(content_type: &'static str, text: &str) -> Response {
             ("referrer-policy", "no-referrer".to_owned()),
         ],
         content_type,
-        body: text.into(),
-    })
+        body: Vec::new(),
+    };
+    respond(head).map(|_| Body::from(bytes))
 }
 
 /// Table rows for every kind of refusal. The `type` of its problem details links to the anchor.
