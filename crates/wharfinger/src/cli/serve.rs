@@ -155,6 +155,7 @@ impl Serve {
             routes: http::routes(&app),
             transport: app.transport,
             proxies: config.settings.behind_proxy.clone(),
+            body_bytes_max: app.limits.body_bytes_max,
             tls: certificates
                 .as_ref()
                 .map(Certificates::server_config)

@@ -82,6 +82,8 @@ pub struct Service {
     pub transport: Transport,
     /// The networks of proxies that are believed about their clients.
     pub proxies: Vec<IpNet>,
+    /// Largest body of a request, in bytes.
+    pub body_bytes_max: usize,
     /// The settings of TLS. `None` for plain HTTP.
     pub tls: Option<ServerConfig>,
 }
@@ -129,6 +131,7 @@ pub async fn serve(
             seated,
             heads: heads.clone(),
             transport,
+            body_bytes_max: service.body_bytes_max,
             proxies: proxies.clone(),
             routes: service.routes.clone(),
             stopped: stopped.clone(),
@@ -190,6 +193,7 @@ pub(super) struct Connection {
     pub(super) seated: Seated,
     heads: Budget,
     pub(super) transport: Transport,
+    pub(super) body_bytes_max: usize,
     pub(super) proxies: Proxies,
     pub(super) routes: Router,
     /// Becomes true when the server is told to stop.
@@ -219,6 +223,7 @@ impl Connection {
             proxies,
             routes,
             mut stopped,
+            body_bytes_max: _,
         } = self;
         let doubts = Doubts::default();
         let heads = heads.lease([Some(Holder::Address(counted_as(address))), None]);

@@ -12,6 +12,11 @@ use wharfinger_core::order::failure::RequestFailure;
 
 use super::connections::IsDoubtful;
 use super::request::turn_down_early;
+use crate::intake::overloaded;
+
+/// Marks a request for which there is no memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct IsOutOfMemory;
 
 /// Routes a request. Refuses requests that proxies and servers may interpret differently. Prevents caching and content sniffing
 /// of responses.
@@ -45,6 +50,9 @@ pub(super) fn serve(
 fn fault(request: &Request) -> Option<RequestFailure> {
     if let Some(IsDoubtful(why)) = request.extensions().get() {
         return Some(RequestFailure::BrokenBody(why));
+    }
+    if request.extensions().get::<IsOutOfMemory>().is_some() {
+        return Some(overloaded());
     }
     // RFC 9112, section 3.2.
     let hosts = request.headers().get_all(HOST).iter().count();

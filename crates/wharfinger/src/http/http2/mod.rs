@@ -3,6 +3,7 @@
 //! The `h2` crate speaks the protocol; this module has the limits. hyper's own server on top of `h2` cannot end a response that
 //! its client leaves unread by keeping the flow-control window closed, so it is not used here.
 
+mod body;
 mod stream;
 
 use std::future::poll_fn;
@@ -146,7 +147,7 @@ where
                     place,
                 } = *incoming;
                 is_used = true;
-                let exchange = Exchange::new(connection, streams, &tally, place);
+                let exchange = Exchange::new(connection, streams, &tally, place, request.headers());
                 tokio::spawn(exchange.serve(request, respond));
                 if tally.is_abused() {
                     tracing::debug!(

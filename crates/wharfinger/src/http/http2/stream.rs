@@ -2,9 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use axum::Router;
@@ -13,39 +11,39 @@ use axum::response::Response;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HOST, RETRY_AFTER as RETRY_AFTER_FIELD,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HOST};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
-use hyper::body::{Body as _, Frame, SizeHint};
+use hyper::body::Body as _;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::body::{Received, Shared};
 use super::{Tally, UNSENT_BYTES_MAX};
 use crate::clock;
+use crate::http::answer::large_body;
+use crate::http::body::body_pace;
 use crate::http::connections::Connection;
-use crate::http::forwarded::Proxies;
-use crate::http::guard;
+use crate::http::forwarded::Client;
+use crate::http::guard::{self, IsOutOfMemory};
 use crate::http::pace::Pace;
-use crate::http::request_id::{REQUEST_ID, request_id};
 use crate::http::seats::{InProgress, Serving, Share, counted_as};
 use crate::http::simulate::Cut;
 use crate::runtime::budget::{Budget, Holder, Lease};
-use crate::store::RETRY_AFTER;
+use crate::serve::transport::Transport;
 
 /// Bytes that a field counts besides its name and value (RFC 9113, section 6.5.2).
 const FIELD_BYTES: usize = 32;
 
 /// What serves one request.
 pub(super) struct Exchange {
-    peer: SocketAddr,
-    proxies: Proxies,
+    client: Client,
     routes: Router,
     in_progress: InProgress,
-    pace: Pace,
+    transport: Transport,
+    body_bytes_max: usize,
     memory: Lease,
     tally: Arc<Tally>,
     _place: OwnedSemaphorePermit,
@@ -57,15 +55,17 @@ impl Exchange {
         streams: &Budget,
         tally: &Arc<Tally>,
         place: OwnedSemaphorePermit,
+        headers: &HeaderMap,
     ) -> Self {
-        let holder = Holder::Address(counted_as(connection.address));
-        let transport = &connection.transport;
+        // A proxy's connection has requests of many clients.
+        let client = connection.proxies.client(connection.address, headers);
+        let holder = Holder::Address(counted_as(SocketAddr::new(client.address, 0)));
         Self {
-            peer: connection.address,
-            proxies: connection.proxies.clone(),
+            client,
             routes: connection.routes.clone(),
             in_progress: InProgress::new(&connection.seated.seat, &Arc::new(Share::default())),
-            pace: Pace::new(transport.write_timeout, transport.bytes_per_second_min),
+            transport: connection.transport,
+            body_bytes_max: connection.body_bytes_max,
             memory: streams.lease([Some(holder), None]),
             tally: Arc::clone(tally),
             _place: place,
@@ -78,28 +78,12 @@ impl Exchange {
         request: Request<RecvStream>,
         mut respond: SendResponse<Bytes>,
     ) {
-        let _serving = Serving::begin(self.in_progress.clone());
+        let serving = Serving::begin(self.in_progress.clone());
         let is_head = request.method() == Method::HEAD;
-        let response = if self
-            .memory
-            .grow(UNSENT_BYTES_MAX + head_bytes(request.headers()))
-        {
-            if request.headers().contains_key(EXPECT) {
-                let mut go_on = http::Response::new(());
-                *go_on.status_mut() = StatusCode::CONTINUE;
-                let _ = respond.send_informational(go_on);
-            }
-            let request = self.translate(request);
-            let answer = guard::serve(self.routes.clone(), request);
-            tokio::select! {
-                response = answer => response,
-                _ = poll_fn(|context| respond.poll_reset(context)) => {
-                    self.tally.count_reset();
-                    return;
-                }
-            }
-        } else {
-            overloaded(request.headers())
+        let shared = Arc::default();
+        let Some(response) = self.answer(request, &shared, &mut respond).await else {
+            self.tally.count_reset();
+            return;
         };
         if response.extensions().get::<Cut>().is_some() {
             // What a closed connection is in HTTP/1.1.
@@ -107,19 +91,61 @@ impl Exchange {
             self.tally.count_answered();
             return;
         }
-        match send(response, is_head, &mut respond, &mut self.pace).await {
+        self.count(&response);
+        let transport = &self.transport;
+        let mut pace = Pace::new(transport.write_timeout, transport.bytes_per_second_min);
+        match send(response, is_head, &mut respond, &mut pace).await {
             Ok(()) => self.tally.count_answered(),
-            Err(_ended) => self.tally.count_reset(),
+            Err(_ended) => return self.tally.count_reset(),
+        }
+        drop(serving);
+        let pace = body_pace(transport);
+        shared.discard(self.body_bytes_max, pace).await;
+    }
+
+    /// The response to the request. `None` if the client cancelled it.
+    async fn answer(
+        &mut self,
+        request: Request<RecvStream>,
+        shared: &Arc<Shared>,
+        respond: &mut SendResponse<Bytes>,
+    ) -> Option<Response> {
+        let bytes = UNSENT_BYTES_MAX + head_bytes(request.headers());
+        let is_affordable = self.memory.grow(bytes);
+        let mut request = self.translate(request, shared);
+        if !is_affordable {
+            request.extensions_mut().insert(IsOutOfMemory);
+        }
+        let mut answer = guard::serve(self.routes.clone(), request);
+        loop {
+            tokio::select! {
+                response = &mut answer => return Some(response),
+                () = shared.wanted() => {
+                    let mut go_on = http::Response::new(());
+                    *go_on.status_mut() = StatusCode::CONTINUE;
+                    // An error means that the stream has ended, which the next poll tells.
+                    let _ = respond.send_informational(go_on);
+                }
+                _ = poll_fn(|context| respond.poll_reset(context)) => return None,
+            }
+        }
+    }
+
+    /// Counts the body of a response, unless it is large: a large one is counted elsewhere, or shared by all.
+    fn count(&mut self, response: &Response) {
+        if large_body(response).is_none()
+            && let Some(bytes) = response.body().size_hint().exact()
+        {
+            // If the budget is exhausted, the work is done and must be answered.
+            let _ = self.memory.grow(usize::try_from(bytes).unwrap_or_default());
         }
     }
 
     /// The request in the form that HTTP/1.1 would give it.
-    fn translate(&self, request: Request<RecvStream>) -> Request<Body> {
+    fn translate(&self, request: Request<RecvStream>, shared: &Arc<Shared>) -> Request<Body> {
         let (mut parts, stream) = request.into_parts();
-        let client = self.proxies.client(self.peer, &parts.headers);
-        parts.extensions.insert(client);
+        parts.extensions.insert(self.client);
         parts.extensions.insert(self.in_progress.clone());
-        parts.headers.remove(EXPECT);
         let authority = parts
             .uri
             .authority()
@@ -132,9 +158,8 @@ impl Exchange {
         }
         let target = parts.uri.path_and_query().cloned();
         parts.uri = Uri::from(target.unwrap_or_else(|| PathAndQuery::from_static("/")));
-        let length = parts.headers.get(CONTENT_LENGTH);
-        let left = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        Request::from_parts(parts, Body::new(Received { stream, left }))
+        let body = Received::new(stream, &parts.headers, shared);
+        Request::from_parts(parts, Body::new(body))
     }
 }
 
@@ -143,52 +168,6 @@ fn head_bytes(headers: &HeaderMap) -> usize {
     let fields = headers.iter();
     let bytes = fields.map(|(name, value)| name.as_str().len() + value.len() + FIELD_BYTES);
     bytes.sum()
-}
-
-/// The response if there is no memory for the request.
-fn overloaded(headers: &HeaderMap) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    let headers_out = response.headers_mut();
-    headers_out.insert(REQUEST_ID, request_id(headers));
-    headers_out.insert(RETRY_AFTER_FIELD, HeaderValue::from(RETRY_AFTER.as_secs()));
-    response
-}
-
-/// The body of a request. Reading it lets the client send more.
-struct Received {
-    stream: RecvStream,
-    /// Bytes that are announced and not read yet.
-    left: Option<u64>,
-}
-
-impl hyper::body::Body for Received {
-    type Data = Bytes;
-    type Error = h2::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        let data = match ready!(self.stream.poll_data(context)) {
-            Some(Ok(data)) => data,
-            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-            None => return Poll::Ready(None),
-        };
-        // An error means that the stream has ended, which the next read tells.
-        let _ = self.stream.flow_control().release_capacity(data.len());
-        self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
-        Poll::Ready(Some(Ok(Frame::data(data))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.left
-            .map_or_else(SizeHint::default, SizeHint::with_exact)
-    }
 }
 
 /// The client cancelled the request, read too slowly, or the connection ended.

@@ -209,6 +209,46 @@ fn requests_at_once_and_their_heads_are_limited() {
 }
 
 #[test]
+fn clients_behind_a_proxy_have_their_own_shares_of_memory() {
+    let (data, pair) = (fixture::data_directory(), Pair::make());
+    let server = start(data.path(), &pair, &["--behind-proxy", "127.0.0.1"]);
+    let from = |mut request: Request<()>, client: &str| {
+        let client = client.parse().unwrap();
+        request.headers_mut().insert("x-forwarded-for", client);
+        request
+    };
+    run(async {
+        let (mut clients, mut held) = (Vec::new(), Vec::new());
+        let refused = loop {
+            assert!(clients.len() < 100, "nothing is refused");
+            let mut client = Client::open(&server, &pair, WINDOW).await;
+            for _ in 0..90 {
+                held.push(client.begin(from(batch(), "192.0.2.1"), "[").await);
+            }
+            let mut send = client.send.clone().ready().await.unwrap();
+            let request = from(get("/v1/orders"), "192.0.2.1");
+            let (response, _) = send.send_request(request, true).unwrap();
+            let response = response.await.unwrap();
+            clients.push(client);
+            if response.status() == 503 {
+                break response;
+            }
+        };
+        for (name, value) in [
+            ("content-type", "application/problem+json"),
+            ("retry-after", "1"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(refused.headers()[name], value);
+        }
+        let mut send = clients[0].send.clone().ready().await.unwrap();
+        let request = from(get("/healthz"), "192.0.2.2");
+        let (response, _) = send.send_request(request, true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 200);
+    });
+}
+
+#[test]
 fn a_host_that_is_not_the_authority_is_refused() {
     let (data, pair) = (fixture::data_directory(), Pair::make());
     let server = start(data.path(), &pair, &[]);

@@ -2,6 +2,7 @@
 
 mod handshakes;
 mod http2;
+mod refusals;
 mod reload;
 
 use std::path::{Path, PathBuf};
