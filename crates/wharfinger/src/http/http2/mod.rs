@@ -9,6 +9,7 @@ mod stream;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,7 +41,7 @@ const UNSEEN_RESETS_MAX: usize = 20;
 /// Requests that a client may cancel in a connection, beyond as many as were answered. One more ends the connection.
 const RESETS_MAX: u64 = 200;
 
-/// How long a connection without requests stays open after its client was told to open no more streams.
+/// How long a client may still begin requests after it was told to begin no more.
 const LEFT_WITHIN: Duration = Duration::from_secs(1);
 
 /// What became of a connection's requests.
@@ -113,6 +114,8 @@ enum Next {
     Stop,
     /// The place is needed.
     Go,
+    /// The client had time to begin its last requests.
+    Last,
     /// Nothing happened for a while.
     Idle,
 }
@@ -127,19 +130,22 @@ where
     let places = Arc::new(Semaphore::new(STREAMS_MAX as usize));
     let idle_for = connection.transport.header_timeout;
     let mut idle = std::pin::pin!(sleep(idle_for));
+    let mut last = std::pin::pin!(sleep(LEFT_WITHIN));
     let (mut is_used, mut is_leaving) = (false, false);
     loop {
         let next = tokio::select! {
             next = next(h2, &places) => next,
             // An error means that the server has ended.
             _ = connection.stopped.wait_for(|stopped| *stopped), if !is_leaving => Next::Stop,
-            () = seat.told_to_go(), if !is_leaving => Next::Go,
-            () = idle.as_mut() => Next::Idle,
+            () = seat.told_to_go() => Next::Go,
+            () = idle.as_mut(), if !is_leaving => Next::Idle,
+            () = last.as_mut(), if is_leaving => Next::Last,
         };
         let is_empty = places.available_permits() == STREAMS_MAX as usize && !h2.has_streams();
         let mut leaves = false;
         match next {
             Next::Closed => return,
+            Next::Last => return finish(h2, connection, &places).await,
             Next::Request(incoming) => {
                 let Incoming {
                     request,
@@ -160,16 +166,70 @@ where
             Next::Go if seat.may_be_cut() => return,
             Next::Stop | Next::Go => leaves = true,
             Next::Idle if is_used || !is_empty => {}
-            Next::Idle if is_leaving => return,
             Next::Idle => leaves = true,
         }
         is_used = false;
-        if leaves {
+        if leaves && !is_leaving {
             is_leaving = true;
             h2.graceful_shutdown();
+            last.as_mut().reset(Instant::now() + LEFT_WITHIN);
         }
-        let wait = if is_leaving { LEFT_WITHIN } else { idle_for };
-        idle.as_mut().reset(Instant::now() + wait);
+        idle.as_mut().reset(Instant::now() + idle_for);
+    }
+}
+
+/// Waits for the requests in progress, refuses others, and ends the connection.
+///
+/// A client that acknowledges the end is told its last request, and needs none of this. One that does not would be served without
+/// end.
+async fn finish<S>(h2: &mut H2<S, Bytes>, connection: &Connection, places: &Semaphore)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let seat = &connection.seated.seat;
+    let mut all_answered = std::pin::pin!(places.acquire_many(STREAMS_MAX));
+    let mut are_answered = false;
+    // What is answered may still wait to be sent.
+    let mut sent_within = std::pin::pin!(sleep(Duration::MAX));
+    loop {
+        tokio::select! {
+            is_closed = poll_fn(|context| poll_end(h2, are_answered, context)) => {
+                if is_closed {
+                    return;
+                }
+                break;
+            }
+            _ = all_answered.as_mut(), if !are_answered => {
+                are_answered = true;
+                let within = connection.transport.write_timeout;
+                sent_within.as_mut().reset(Instant::now() + within);
+            }
+            () = sent_within.as_mut(), if are_answered => break,
+            () = seat.told_to_go() => {
+                if seat.may_be_cut() {
+                    return;
+                }
+            }
+        }
+    }
+    h2.abrupt_shutdown(Reason::NO_ERROR);
+    let closed = poll_fn(|context| h2.poll_closed(context));
+    let _ = tokio::time::timeout(LEFT_WITHIN, closed).await;
+}
+
+/// Refuses requests until nothing is left to send, if all are answered, or until the connection is closed. Returns whether it is
+/// closed.
+fn poll_end<S>(h2: &mut H2<S, Bytes>, are_answered: bool, context: &mut Context<'_>) -> Poll<bool>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match h2.poll_accept(context) {
+            Poll::Ready(Some(Ok((_, mut respond)))) => respond.send_reset(Reason::REFUSED_STREAM),
+            Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(true),
+            Poll::Pending if are_answered && !h2.has_streams() => return Poll::Ready(false),
+            Poll::Pending => return Poll::Pending,
+        }
     }
 }
 

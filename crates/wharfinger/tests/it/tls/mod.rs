@@ -2,6 +2,7 @@
 
 mod handshakes;
 mod http2;
+mod leaving;
 mod refusals;
 mod reload;
 
