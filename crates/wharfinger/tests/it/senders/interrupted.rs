@@ -101,7 +101,7 @@ fn what_a_busy_server_or_proxy_says_is_waited_out() {
     });
     assert_exactly_once(&desk);
     for status in [503, 429, 502, 409, 504, 408] {
-        let why = format!("wharfinger: waiting 0.0 s: the server answered {status}\n");
+        let why = format!("wharfinger: waiting 0.5 s: the server answered {status}\n");
         assert!(said.contains(&why), "{said}");
     }
 }
