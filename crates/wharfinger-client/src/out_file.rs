@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::places::{Place, open_direct, place_of};
 use crate::terminal::shown;
@@ -99,17 +99,8 @@ impl Part {
         name.push(place.file_name().context("it names no file")?);
         name.push(".part");
         let part = place.with_file_name(name);
-        let made = match create(&part) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                remove_left_behind(&part)?;
-                create(&part)
-            }
-            made => made,
-        }?;
-        // From here on the part belongs to this process, unless another one took it for one that was left behind.
-        if !can_lock(&made) || !is_at(&made, &part) {
-            bail!("another process writes it; wait until it is done");
-        }
+        // Orders are not for everybody: others cannot read it, whatever the umask says.
+        let made = claim(&part, 0o640)?;
         let is_finished = false;
         Ok((
             made,
@@ -136,30 +127,55 @@ impl Drop for Part {
     }
 }
 
-/// Creates a file. Never opens one that is there, and never follows a link. Orders are not for everybody: others cannot read it,
-/// whatever the umask says.
-fn create(part: &Path) -> io::Result<File> {
+/// Makes an unfinished file that only this process writes, with this mode under the umask. One that a killed process left behind
+/// is removed.
+///
+/// # Errors
+/// It cannot be made, or another process writes it ([`ErrorKind::WouldBlock`]).
+pub(crate) fn claim(part: &Path, mode: u32) -> io::Result<File> {
+    let made = match create(part, mode) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            remove_left_behind(part)?;
+            create(part, mode)
+        }
+        made => made,
+    }?;
+    // From here on the part belongs to this process, unless another one took it for one that was left behind.
+    if !can_lock(&made) || !is_at(&made, part) {
+        return Err(is_written());
+    }
+    Ok(made)
+}
+
+/// Creates a file. Never opens one that is there, and never follows a link.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "modes are of Unix"))]
+fn create(part: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o640);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     options.open(part)
 }
 
 /// Removes a part whose process is gone.
-fn remove_left_behind(part: &Path) -> Result<()> {
+fn remove_left_behind(part: &Path) -> io::Result<()> {
     let is_file = std::fs::symlink_metadata(part).is_ok_and(|there| there.is_file());
     // Kept open, so that it stays locked until it is removed.
     let opened = is_file.then(|| OpenOptions::new().write(true).open(part));
     if let Some(Ok(opened)) = &opened
         && !can_lock(opened)
     {
-        bail!("another process writes it; wait until it is done");
+        return Err(is_written());
     }
     match std::fs::remove_file(part) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+fn is_written() -> io::Error {
+    let why = "another process writes it; wait until it is done";
+    io::Error::new(ErrorKind::WouldBlock, why)
 }
 
 /// Locks a file, unless another process has. Not every file system has locks; there, all are free.

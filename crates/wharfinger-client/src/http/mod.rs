@@ -14,6 +14,7 @@ use ::http::request::Builder;
 use ::http::{HeaderMap, Request as HttpRequest, StatusCode};
 use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
+use ureq::AsSendBody;
 use url::Url;
 
 pub use self::key::ApiKey;
@@ -142,26 +143,23 @@ impl Client {
         for (name, value) in request.headers {
             head = head.header(*name, *value);
         }
-        let failed = || format!("cannot reach {}", self.url());
         let has_body =
             !request.body.is_empty() || matches!(request.method, "POST" | "PUT" | "PATCH");
-        let response = if has_body {
-            let head = head.body(request.body)?;
-            let head = self
-                .agent
-                .configure_request(head)
-                .timeout_global(request.timeout)
-                .build();
-            self.agent.run(head).with_context(failed)?
-        } else {
-            let head = head.body(())?;
-            let head = self
-                .agent
-                .configure_request(head)
-                .timeout_global(request.timeout)
-                .build();
-            self.agent.run(head).with_context(failed)?
-        };
+        match has_body {
+            true => self.run(head.body(request.body)?, request.timeout),
+            false => self.run(head.body(())?, request.timeout),
+        }
+    }
+
+    fn run(
+        &self,
+        request: HttpRequest<impl AsSendBody>,
+        timeout: Option<Duration>,
+    ) -> Result<Response> {
+        let request = self.agent.configure_request(request);
+        let request = request.timeout_global(timeout).build();
+        let response = self.agent.run(request);
+        let response = response.with_context(|| format!("cannot reach {}", self.url()))?;
         let (head, body) = response.into_parts();
         Ok(Response {
             status: head.status,

@@ -1,13 +1,14 @@
 //! A file whose name ends in `.part` until it is complete.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{BufWriter, Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 
+use crate::out_file::claim;
 use crate::terminal::shown;
 
 /// A file that gets its name when it is complete.
@@ -24,28 +25,18 @@ impl PartFile {
     /// The file cannot be written, or another process writes it.
     pub(super) fn begin(path: PathBuf) -> Result<Self> {
         let part = with_ending(&path, ".part");
-        let failed = || {
-            format!(
-                "cannot write {}; name another directory with --out",
-                name(&part)
-            )
-        };
-        let options = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .clone();
-        let file = options.open(&part).with_context(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!(
+        let file = match claim(&part, 0o666) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => bail!(
                 "another process writes {}; wait until it is done",
                 name(&part)
             ),
-            // Not every file system has locks.
-            Err(TryLockError::Error(_)) => {}
-        }
-        file.set_len(0).with_context(failed)?;
+            claimed => claimed.with_context(|| {
+                format!(
+                    "cannot write {}; name another directory with --out",
+                    name(&part)
+                )
+            })?,
+        };
         Ok(Self {
             path,
             part,
