@@ -9,9 +9,8 @@ use wharfinger_core::dialect::{
 };
 use wharfinger_core::json::{Envelope, Reader, Rules, Value};
 use wharfinger_core::limits::Limits;
-use wharfinger_core::order::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::{Caller, OrgAccess, Organisation, Organisations};
-use wharfinger_core::order::outcome::State;
 use wharfinger_core::order::problem::{Code, Path, Problem, Step};
 use wharfinger_core::order::warning::Warning;
 
@@ -154,18 +153,10 @@ impl Offline {
     #[must_use]
     pub fn stored(&self, judged: &Judged, text: &str) -> StoredOrder {
         StoredOrder {
-            id: BatchId::new(0, 0).order(0),
             organisation: judged.organisation.clone().unwrap_or_default(),
             time_zone: self.zone.clone(),
             key: judged.key.clone().unwrap_or_default(),
-            number: None,
-            state: State::Pending,
-            revision: 1,
-            created_at_ms: 0,
-            updated_at_ms: 0,
-            texts: vec![text.to_owned()],
-            fulfilment: None,
-            admission: None,
+            ..StoredOrder::of_text(text)
         }
     }
 }

@@ -4,30 +4,20 @@
 
 use std::path::Path;
 
-use jiff::tz::TimeZone;
 use serde_json::Value;
 use wharfinger_core::canonical::{Address, Customer, Order, References};
 use wharfinger_core::dialect::{Dialect, StoredOrder};
 use wharfinger_core::dialects;
-use wharfinger_core::order::ids::BatchId;
 use wharfinger_core::order::outcome::State;
 use wharfinger_core::reading::erase::erased;
 
 /// Wraps a text as an order from the store.
 fn stored(text: &str) -> StoredOrder {
     StoredOrder {
-        id: BatchId::new(0, 0).order(0),
         organisation: "TRK001".into(),
-        time_zone: TimeZone::UTC,
         key: "7".into(),
-        number: None,
         state: State::Cancelled,
-        revision: 1,
-        created_at_ms: 0,
-        updated_at_ms: 0,
-        texts: vec![text.to_owned()],
-        fulfilment: None,
-        admission: None,
+        ..StoredOrder::of_text(text)
     }
 }
 

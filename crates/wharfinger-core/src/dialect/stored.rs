@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use super::Dialect;
 use crate::decide::catalogue::Admission;
 use crate::decide::fulfilment::Reported;
-use crate::order::ids::OrderId;
+use crate::order::ids::{BatchId, OrderId};
 use crate::order::outcome::State;
 use crate::reading::email;
 
@@ -88,6 +88,27 @@ pub struct StoredOrder {
     pub fulfilment: Option<Reported>,
     /// The catalogue's decision, if the order was checked against a catalogue.
     pub admission: Option<Admission>,
+}
+
+impl StoredOrder {
+    /// An order of which only the text is known. It is pending, and its other attributes are empty.
+    #[must_use]
+    pub fn of_text(text: &str) -> Self {
+        Self {
+            id: BatchId::new(0, 0).order(0),
+            organisation: String::new(),
+            time_zone: TimeZone::UTC,
+            key: String::new(),
+            number: None,
+            state: State::Pending,
+            revision: 1,
+            created_at_ms: 0,
+            updated_at_ms: 0,
+            texts: vec![text.to_owned()],
+            fulfilment: None,
+            admission: None,
+        }
+    }
 }
 
 /// The condition that an order's customer has this address.

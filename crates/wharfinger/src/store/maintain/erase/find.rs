@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use jiff::tz::TimeZone;
 use wharfinger_core::dialect::{Dialect, StoredOrder};
 use wharfinger_core::dialects;
-use wharfinger_core::order::ids::{BatchId, OrganisationId};
-use wharfinger_core::order::outcome::State;
+use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::reading::email;
 
 use super::Person;
@@ -130,20 +128,7 @@ fn attached(
 
 /// Whether the person is the customer of a text. Another address may have the same hash.
 fn is_of(person: &Person, dialect: &dyn Dialect, text: &str) -> bool {
-    let order = StoredOrder {
-        id: BatchId::new(0, 0).order(0),
-        organisation: String::new(),
-        time_zone: TimeZone::UTC,
-        key: String::new(),
-        number: None,
-        state: State::Pending,
-        revision: 1,
-        created_at_ms: 0,
-        updated_at_ms: 0,
-        texts: vec![text.to_owned()],
-        fulfilment: None,
-        admission: None,
-    };
+    let order = StoredOrder::of_text(text);
     let address = dialect.email(&order);
     address.is_some_and(|address| email::is_same(&address, &person.address))
 }
