@@ -12,6 +12,12 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0002_destinations.sql"),
     include_str!("../../../migrations/sqlite/0003_mended_batches.sql"),
     include_str!("../../../migrations/sqlite/0004_test_keys.sql"),
+    include_str!("../../../migrations/sqlite/0005_console_sessions.sql"),
+    include_str!("../../../migrations/sqlite/0006_stats.sql"),
+    include_str!("../../../migrations/sqlite/0007_rejections.sql"),
+    include_str!("../../../migrations/sqlite/0008_held_orders.sql"),
+    include_str!("../../../migrations/sqlite/0009_front.sql"),
+    include_str!("../../../migrations/sqlite/0010_orders.sql"),
 ];
 /// The migrations on PostgreSQL. The table `schema_versions` lists the applied ones.
 pub(crate) const MIGRATIONS_ON_SERVER: &[&str] = &[
@@ -19,6 +25,12 @@ pub(crate) const MIGRATIONS_ON_SERVER: &[&str] = &[
     include_str!("../../../migrations/postgres/0002_destinations.sql"),
     include_str!("../../../migrations/postgres/0003_mended_batches.sql"),
     include_str!("../../../migrations/postgres/0004_test_keys.sql"),
+    include_str!("../../../migrations/postgres/0005_console_sessions.sql"),
+    include_str!("../../../migrations/postgres/0006_stats.sql"),
+    include_str!("../../../migrations/postgres/0007_rejections.sql"),
+    include_str!("../../../migrations/postgres/0008_held_orders.sql"),
+    include_str!("../../../migrations/postgres/0009_front.sql"),
+    include_str!("../../../migrations/postgres/0010_orders.sql"),
 ];
 
 /// Migrates a file to the current schema. Refuses a schema of a later version than this program knows.
