@@ -24,7 +24,7 @@ pub use self::destinations::{
     Progress, ReplayFrom, Report, STORED_FORM, Selection, SigningSecret,
 };
 pub use self::directory::{
-    AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, OrganisationChange, RATE_MAX,
+    AuditEntry, AuditPage, COMMAND_LINE, Change, ConsoleSession, Directory, Key, OrganisationChange, RATE_MAX,
     Rates, ReadAudit,
 };
 pub use self::disk::{DISK_RETRY_AFTER, RETRY_AFTER, Room};
