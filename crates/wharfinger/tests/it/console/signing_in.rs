@@ -8,7 +8,7 @@ use crate::support::server::Server;
 fn a_person_signs_in_with_a_key_and_out_again() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    let browser = open(&server, WIDE, "all", "/console");
+    let browser = open(&server, WIDE, "full", "/console");
     assert_eq!(browser.find("h1").text(), "Today");
     browser.find(".leave button").click();
     browser.wait("document.querySelector('[name=secret]')");
