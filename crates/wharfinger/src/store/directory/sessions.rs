@@ -34,7 +34,9 @@ impl Store {
     pub async fn end_session(&self, token_sha256: [u8; 32]) -> Result<(), StoreError> {
         let end = move |txn: &mut WriteTxn<'_>| {
             let delete = "delete from console_sessions where token_sha256 = ?1";
-            txn.connection.prepare_cached(delete)?.execute([token_sha256])?;
+            txn.connection
+                .prepare_cached(delete)?
+                .execute([token_sha256])?;
             Ok(())
         };
         self.writer.ask_for(Task::on_directory(), end).await
@@ -47,7 +49,9 @@ impl Store {
         let look = move |connection: &Connection| expired(connection, now_ms);
         while !self.readers.read(look).await?.is_empty() {
             let drop_slice = move |txn: &mut WriteTxn<'_>| drop_slice(txn.connection, now_ms);
-            self.writer.ask_for(Task::on_directory(), drop_slice).await?;
+            self.writer
+                .ask_for(Task::on_directory(), drop_slice)
+                .await?;
         }
         Ok(())
     }
