@@ -396,6 +396,7 @@ fn write_greeting(
     let scheme = if is_secure { "https" } else { "http" };
     let url = format!("{scheme}://{address}");
     writeln!(out, "wharfinger is ready on {url}")?;
+    writeln!(out, "  console {url}/console   API {url}/docs")?;
     match first_steps {
         FirstSteps::NotFresh => {}
         FirstSteps::LeftToOperator => {
