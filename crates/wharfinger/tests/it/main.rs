@@ -55,6 +55,7 @@ mod serving;
 mod shares;
 mod sinks;
 mod splitting;
+mod stats;
 mod stock;
 mod support;
 mod time_zones;

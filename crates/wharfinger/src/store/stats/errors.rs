@@ -69,7 +69,10 @@ impl Groups {
     }
 }
 
-fn errors(connection: &Connection, request: &ReadErrors) -> Result<Option<ErrorPage>, Fault> {
+pub(super) fn errors(
+    connection: &Connection,
+    request: &ReadErrors,
+) -> Result<Option<ErrorPage>, Fault> {
     let mut only = None;
     if let Some(name) = &request.dialect {
         only = find_dialect(connection, name)?;
