@@ -19,8 +19,10 @@ mod organisations;
 mod parameters;
 mod problems;
 mod rejected;
+mod rejections;
 mod route;
 mod transitions;
+mod whoami;
 
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::failure::RequestFailure;
@@ -37,6 +39,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
     let lists = [
         batches::ROUTES,
         rejected::ROUTES,
+        rejections::ROUTES,
         imports::ROUTES,
         orders::ROUTES,
         transitions::ROUTES,
@@ -46,6 +49,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         organisations::ROUTES,
         catalogue::ROUTES,
         keys::ROUTES,
+        whoami::ROUTES,
         limits::ROUTES,
         erasure::ROUTES,
         audit::ROUTES,

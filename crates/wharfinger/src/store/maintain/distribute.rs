@@ -24,7 +24,7 @@ enum Place {
 
 /// Each table. `schema_versions` and `copying` stay on the coordinator, and so do those of destinations: they are small, and change
 /// with every report.
-const TABLES: [(&str, Place); 27] = [
+const TABLES: [(&str, Place); 29] = [
     ("counters", Place::Organisation),
     ("blocks", Place::Organisation),
     ("order_leaves", Place::Organisation),
@@ -35,6 +35,7 @@ const TABLES: [(&str, Place); 27] = [
     ("purges", Place::Organisation),
     ("erasures", Place::Organisation),
     ("rejections", Place::Organisation),
+    ("closed_rejections", Place::Organisation),
     ("products", Place::Organisation),
     ("stock", Place::Organisation),
     ("stock_ledger", Place::Organisation),
@@ -43,6 +44,7 @@ const TABLES: [(&str, Place); 27] = [
     ("admissions", Place::Organisation),
     ("batches", Place::Key("key_id")),
     ("mended_batches", Place::Key("key_id")),
+    ("batch_files", Place::Key("key_id")),
     ("imports", Place::Key("key_id")),
     ("answers", Place::Key("key_id")),
     // A key, or the command line.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
 
+use super::closed;
 use super::encoding::{self, Chunk, Kind};
 use super::extents::{read_organisation, stored_organisation};
 use super::mentions::{Slice, keys_that_reach};
@@ -135,6 +136,7 @@ pub(crate) fn erase(
         if let Some((orders, of_chunk)) = encoding::without_mentions(&orders, address)? {
             update.execute((chunk, orders))?;
             erase_attributes(connection, organisation, batch, &of_chunk)?;
+            closed::erase_notes_of(connection, batch, &of_chunk)?;
             erased += of_chunk.len() as u64;
             batches.push(batch);
         }
@@ -206,6 +208,23 @@ pub(crate) fn read_all(connection: &Connection, batch: BatchId) -> Result<Vec<Re
         )?);
     }
     Ok(found)
+}
+
+/// Passes each listed order of the wanted organisations and kinds of a batch to `note`, one chunk after the other.
+pub(crate) fn for_each(
+    connection: &Connection,
+    batch: BatchId,
+    is_wanted: impl Fn(Option<OrganisationId>, Kind) -> bool,
+    mut note: impl FnMut(Recorded),
+) -> Result<(), Fault> {
+    for chunk in chunk_heads(connection, batch, 0)? {
+        if is_wanted(chunk.organisation, chunk.kind) {
+            let orders = read_orders(connection, &chunk)?;
+            let orders = encoding::read(chunk.organisation, chunk.kind, &orders)?;
+            orders.into_iter().for_each(&mut note);
+        }
+    }
+    Ok(())
 }
 
 /// Some rejected and withheld orders, in batch order.
@@ -356,7 +375,7 @@ pub(crate) fn kinds_of_warnings(
 }
 
 /// Replaces each array index in a pointer with `*`.
-fn without_indexes(pointer: &str) -> String {
+pub(crate) fn without_indexes(pointer: &str) -> String {
     let is_index = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
     let steps = pointer.split('/');
     let steps: Vec<_> = steps
