@@ -21,6 +21,7 @@ mod problems;
 mod rejected;
 mod rejections;
 mod route;
+mod stats;
 mod transitions;
 mod whoami;
 
@@ -40,6 +41,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         batches::ROUTES,
         rejected::ROUTES,
         rejections::ROUTES,
+        stats::ROUTES,
         imports::ROUTES,
         orders::ROUTES,
         transitions::ROUTES,

@@ -2,10 +2,11 @@
 //!
 //! May import: `index`, `journal`, `engine`, `api`, `format`.
 
+pub(super) mod causes;
 pub(super) mod closed;
 pub(super) mod encoding;
-pub(super) mod files;
 pub(super) mod extents;
+pub(super) mod files;
 pub(super) mod mending;
 pub(super) mod mentions;
 pub(super) mod read;

@@ -12,6 +12,9 @@ use crate::store::engine::fault::Fault;
 use crate::store::prepare::Submission;
 use crate::store::replies::write::Name;
 
+/// How many orders a transaction stores in the time that one needs that rolls up statistics.
+const ROLLED_UP_WEIGHT: usize = 1_000;
+
 /// A job for the writer. It may run twice: together with others, then alone.
 pub(crate) trait Job: Send {
     /// Roughly how many orders it writes.
@@ -103,6 +106,14 @@ impl Task {
     /// A task that closes rejected orders of a batch, and writes to the audit log.
     pub(crate) fn on_rejections(batch: BatchId) -> Self {
         Self::on_locked(rejections_number(batch))
+    }
+
+    /// A task that rolls up statistics, and writes to nothing else.
+    pub(crate) fn on_stats() -> Self {
+        Self {
+            weight: ROLLED_UP_WEIGHT,
+            ..Self::on_locked(lock_number("stats"))
+        }
     }
 
     fn on_locked(number: i64) -> Self {

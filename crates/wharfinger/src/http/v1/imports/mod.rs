@@ -195,7 +195,9 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let imports = page.imports.iter();
     Ok(ok(&Page {
         data: imports.map(|import| view(app, call, import)).collect(),
-        next: page.next.map(|next| cursor::write("imports", &(next.0, next.1.into_bytes()))),
+        next: page
+            .next
+            .map(|next| cursor::write("imports", &(next.0, next.1.into_bytes()))),
     }))
 }
 
