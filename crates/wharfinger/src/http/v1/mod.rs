@@ -9,6 +9,7 @@ mod destinations;
 mod erasure;
 mod events;
 mod fulfilment;
+mod held;
 mod imports;
 mod input;
 mod keys;
@@ -20,6 +21,7 @@ mod parameters;
 mod problems;
 mod rejected;
 mod route;
+mod rules;
 mod transitions;
 
 use wharfinger_core::dialect::Reply;
@@ -41,9 +43,11 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         orders::ROUTES,
         transitions::ROUTES,
         fulfilment::ROUTES,
+        held::ROUTES,
         events::ROUTES,
         destinations::ROUTES,
         organisations::ROUTES,
+        rules::ROUTES,
         catalogue::ROUTES,
         keys::ROUTES,
         limits::ROUTES,

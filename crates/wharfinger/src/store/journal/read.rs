@@ -211,6 +211,7 @@ impl<'c> Journal<'c> {
         // The submitted text does not contain a number that the server assigned.
         if let EntryOutcome::Accepted {
             number: Some(number),
+            ..
         } = self.entry_outcome(order)?
         {
             return Ok(number.to_string());
@@ -227,6 +228,7 @@ impl<'c> Journal<'c> {
     pub(crate) fn key_alone(&mut self, order: EntryAddr) -> Result<String, Fault> {
         if let EntryOutcome::Accepted {
             number: Some(number),
+            ..
         } = self.entry_outcome(order)?
         {
             return Ok(number.to_string());

@@ -10,11 +10,14 @@ use std::sync::Arc;
 use wharfinger_core::decide::admit::{Intent, Policy};
 use wharfinger_core::decide::catalogue::Demand;
 use wharfinger_core::dialect::{Draft, Number, Slot, Verdict};
+use wharfinger_core::dialects;
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
-use wharfinger_core::order::outcome::Outcome;
+use wharfinger_core::order::outcome::{Outcome, State};
 use wharfinger_core::order::problem::Problem;
+use wharfinger_core::rules::Hold;
 
 use crate::store::api::replies::SaveReply;
+use crate::store::api::{AllRules, OrganisationRules};
 use crate::store::format::email_hash::{EmailHash, EmailKey};
 use crate::store::format::entry_addr::{ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
@@ -92,9 +95,18 @@ pub(crate) struct Group {
     pub rejected: u64,
     /// The number of orders with warnings, whether valid or rejected.
     pub warned: u64,
+    /// The rules of the organisation, if it has any.
+    pub rules: Option<Arc<OrganisationRules>>,
+    /// Why orders are held by those rules, by [`Row::hold`]. Orders that depend on what is stored are judged later.
+    pub holds: Vec<Hold>,
 }
 
 impl Group {
+    /// Why an order is held, as far as it depends on its text alone.
+    pub(crate) fn hold(&self, row: &Row) -> Option<&Hold> {
+        self.holds.get(row.hold? as usize)
+    }
+
     /// The hash of an order's e-mail address.
     pub(crate) fn email(&self, row: &Row) -> EmailHash {
         let emails = self.blocks[row.block as usize].emails.as_deref();
@@ -138,6 +150,8 @@ pub(crate) struct Row {
     pub number: Number,
     /// The position in [`Submission::demands`] of its demand on a catalogue.
     pub demand: Option<u32>,
+    /// The position in [`Group::holds`] of why a rule holds it.
+    pub hold: Option<u32>,
     /// The position in the batch.
     pub index: u32,
     /// The position among the valid orders of the batch.
@@ -236,6 +250,8 @@ pub struct Heading<'h> {
     pub mends: Option<BatchId>,
     /// The key that e-mail addresses are hashed with.
     pub email_key: EmailKey,
+    /// The rules of organisations that have any.
+    pub rules: Option<&'h AllRules>,
 }
 
 /// Prepares a judged batch for the store. This is most of the work of a batch, and needs no database. Call it on the thread of
@@ -280,9 +296,11 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
                     row.demand = u32::try_from(demands.len()).ok();
                     demands.push(Arc::clone(demand));
                 }
-                groups
-                    .of(organisation)
-                    .push(slot.raw, row, email, &arena.text);
+                let filling = groups.of(organisation);
+                if let Some(rules) = heading.rules {
+                    filling.judge(rules, heading.dialect, (slot, &mut row));
+                }
+                filling.push(slot.raw, row, email, &arena.text);
                 lines.extend(slot.line.map(line_number));
                 good += 1;
             }
@@ -331,6 +349,7 @@ fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, valid: ValidInd
         intent: draft.intent,
         number: draft.number,
         demand: None,
+        hold: None,
         index,
         valid,
         block: 0,
@@ -371,6 +390,29 @@ struct Filling {
 }
 
 impl Filling {
+    /// Judges an order by the rules of its organisation. Additions, and orders that are decided by a catalogue, are judged when they
+    /// are decided, and drafts when they are placed.
+    fn judge(&mut self, all: &AllRules, dialect: &str, (slot, row): (&Slot<'_>, &mut Row)) {
+        let group = &mut self.group;
+        if group.rows.is_empty() && group.rules.is_none() {
+            group.rules = all.get(&group.organisation).cloned();
+        }
+        let Some(rules) = &group.rules else { return };
+        let is_placed = row.intent.initial_state() != State::Draft;
+        if !is_placed || row.intent.is_addition() || row.demand.is_some() {
+            return;
+        }
+        let Some(dialect) = dialects::find(dialect) else {
+            return;
+        };
+        let key = slot.key.as_deref().unwrap_or_default();
+        let subject = rules.subject(key, vec![slot.raw.to_owned()]);
+        if let Some(hold) = rules.find(dialect, &subject) {
+            row.hold = u32::try_from(group.holds.len()).ok();
+            group.holds.push(hold);
+        }
+    }
+
     fn push(&mut self, text: &str, mut row: Row, email: EmailHash, arena: &str) {
         if self.open.is_full() {
             self.end_block();
@@ -418,6 +460,8 @@ impl Groups {
                         blocks: Vec::new(),
                         rejected: 0,
                         warned: 0,
+                        rules: None,
+                        holds: Vec::new(),
                     },
                     open: block::Builder::default(),
                     entries: 0,

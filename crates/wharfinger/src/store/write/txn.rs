@@ -241,6 +241,11 @@ impl<'c> WriteTxn<'c> {
         self.order_ids.get(self.connection, order)
     }
 
+    /// Writes the blocks that are not written yet, except for open ones.
+    pub(crate) fn write_blocks(&mut self) -> Result<(), Fault> {
+        self.blocks.write(self.connection)
+    }
+
     /// The id of the organisation's next block. Closes the open block.
     pub(crate) fn next_block(&mut self, organisation: OrganisationId) -> Result<BlockId, Fault> {
         self.close_block(organisation)?;

@@ -432,6 +432,7 @@ fn cancel(txn: &mut WriteTxn<'_>, orders: &[EntryAddr], who: &str) -> Result<u64
         ids: Vec::new(),
         reach: OrgAccess::All,
         wanted: Move::Cancel { release_key: false },
+        note: None,
         key_id: who.to_owned(),
         save_reply: None,
     };
@@ -452,13 +453,14 @@ fn first_block(connection: &Connection, organisation: OrganisationId) -> Result<
 }
 
 /// Tables with data that can identify a person.
-const TABLES_OF_PERSONS: [&str; 9] = [
+const TABLES_OF_PERSONS: [&str; 10] = [
     "answers",
     "blocks",
     "customers",
     "delivery_attempts",
     "email_parts",
     "fulfilments",
+    "holds",
     "order_leaves",
     "parked_orders",
     "rejections",
