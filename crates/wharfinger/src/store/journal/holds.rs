@@ -83,6 +83,26 @@ pub(crate) fn read_note(
     })
 }
 
+/// The entries with a note between two addresses, at most `limit` rows further. Also the last address that was looked at, if there
+/// may be more.
+pub(crate) fn notes_between(
+    connection: &Connection,
+    (after, last): (EntryAddr, EntryAddr),
+    limit: usize,
+) -> Result<(Vec<EntryAddr>, Option<EntryAddr>), Fault> {
+    let select = "select place, about from holds where place > ?1 and place <= ?2 and organisation = ?2 >> 42 \
+                  and sound(holds.intact) order by place limit ?3";
+    let mut select = connection.prepare_cached(select)?;
+    let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found: Vec<(i64, String)> =
+        select.query_map((after.0, last.0, rows), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let next = found.last().filter(|_| found.len() == limit);
+    let next = next.map(|(place, _)| EntryAddr(*place));
+    let is_note = |json: &str| matches!(serde_json::from_str(json), Ok(About::Note(_)));
+    let notes = found.iter().filter(|(_, json)| is_note(json));
+    Ok((notes.map(|(place, _)| EntryAddr(*place)).collect(), next))
+}
+
 /// Deletes what is stored beside an entry.
 pub(crate) fn forget(connection: &Connection, entry: EntryAddr) -> Result<(), Fault> {
     let delete = "delete from holds where place = ?1 and organisation = ?1 >> 42";

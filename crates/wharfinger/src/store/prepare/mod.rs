@@ -4,16 +4,17 @@
 //!
 //! May import: `receipts` (the encoding of rejected orders), `journal`, `api`, `format`.
 
+mod chunks;
+mod holding;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use wharfinger_core::decide::admit::{Intent, Policy};
 use wharfinger_core::decide::catalogue::Demand;
 use wharfinger_core::dialect::{Draft, Number, Slot, Verdict};
-use wharfinger_core::dialects;
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
-use wharfinger_core::order::outcome::{Outcome, State};
-use wharfinger_core::order::problem::Problem;
+use wharfinger_core::order::outcome::Outcome;
 use wharfinger_core::rules::Hold;
 
 use crate::store::api::replies::SaveReply;
@@ -22,7 +23,8 @@ use crate::store::format::email_hash::{EmailHash, EmailKey};
 use crate::store::format::entry_addr::{ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
 use crate::store::journal::block::{self, Block, Frame};
-use crate::store::receipts::encoding::{self, Chunk, Kind, ListedOrder};
+use self::chunks::ChunkBuilders;
+use crate::store::receipts::encoding::{Chunk, Kind};
 
 /// A batch that is ready for the store: owned, compressed, and grouped by organisation.
 pub struct Submission {
@@ -390,29 +392,6 @@ struct Filling {
 }
 
 impl Filling {
-    /// Judges an order by the rules of its organisation. Additions, and orders that are decided by a catalogue, are judged when they
-    /// are decided, and drafts when they are placed.
-    fn judge(&mut self, all: &AllRules, dialect: &str, (slot, row): (&Slot<'_>, &mut Row)) {
-        let group = &mut self.group;
-        if group.rows.is_empty() && group.rules.is_none() {
-            group.rules = all.get(&group.organisation).cloned();
-        }
-        let Some(rules) = &group.rules else { return };
-        let is_placed = row.intent.initial_state() != State::Draft;
-        if !is_placed || row.intent.is_addition() || row.demand.is_some() {
-            return;
-        }
-        let Some(dialect) = dialects::find(dialect) else {
-            return;
-        };
-        let key = slot.key.as_deref().unwrap_or_default();
-        let subject = rules.subject(key, vec![slot.raw.to_owned()]);
-        if let Some(hold) = rules.find(dialect, &subject) {
-            row.hold = u32::try_from(group.holds.len()).ok();
-            group.holds.push(hold);
-        }
-    }
-
     fn push(&mut self, text: &str, mut row: Row, email: EmailHash, arena: &str) {
         if self.open.is_full() {
             self.end_block();
@@ -490,48 +469,5 @@ impl Groups {
             groups.push(group);
         }
         groups
-    }
-}
-
-/// The orders that the receipt stores details of, by organisation.
-struct ChunkBuilders {
-    kind: Kind,
-    builders: Vec<encoding::Builder>,
-    by_organisation: HashMap<Option<OrganisationId>, usize>,
-}
-
-impl ChunkBuilders {
-    fn of(kind: Kind) -> Self {
-        Self {
-            kind,
-            builders: Vec::new(),
-            by_organisation: HashMap::new(),
-        }
-    }
-
-    fn push(&mut self, slot: &Slot<'_>, index: u32, problems: &[Problem]) {
-        let new = self.builders.len();
-        let at = *self.by_organisation.entry(slot.organisation).or_insert(new);
-        if at == new {
-            self.builders
-                .push(encoding::Builder::new(slot.organisation, self.kind));
-        }
-        self.builders[at].push(ListedOrder {
-            index,
-            line: slot.line.map(line_number),
-            name: slot.name.as_deref(),
-            key: slot.key.as_deref(),
-            text: slot.raw,
-            problems,
-            warnings: &slot.warnings,
-        });
-    }
-
-    fn finish(self) -> Vec<Chunk> {
-        let mut chunks = Vec::new();
-        for builder in self.builders {
-            chunks.extend(builder.finish());
-        }
-        chunks
     }
 }

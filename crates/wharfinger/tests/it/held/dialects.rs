@@ -7,7 +7,7 @@ use crate::support::case::ENFORCED;
 use crate::support::client::Request;
 use crate::support::fixture::{self, basic, secret_of};
 use crate::support::stored;
-use crate::support::v1;
+use crate::support::v1::{self, get};
 
 fn shop(site: &Site, method: &str, organisation: &str, target: &str, body: &Value) -> Value {
     let key = if organisation == ENFORCED {
@@ -60,19 +60,26 @@ fn drafts_are_judged_when_they_are_placed() {
     let site = Site::start();
     site.set(
         "TRK001",
-        &[(
-            "note",
-            "order.instructions != null && order.instructions.contains('gate')",
-        )],
+        &[("gate", "has(order.instructions) && order.instructions.contains('gate')")],
     );
-    let prepared = json!({"address": {"email": "a@example.com", "country": "SE"},
+    let prepared = json!({"createOnly": true, "address": {"email": "a@example.com", "country": "SE"},
         "products": [{"sku": "S", "qty": 1}], "comment": "Leave it at the gate"});
-    let created = shop(&site, "POST", "TRK001", "order?status=prepare", &prepared);
-    let found = site.keys("state=draft");
-    if found.is_empty() {
-        // This dialect prepares orders by another parameter; the test of splitting covers the rest.
-        panic!("no draft: {created}");
-    }
+    let created = shop(&site, "POST", "TRK001", "order", &prepared);
+    let number = created["order"].as_u64().expect("a number");
+    assert_eq!(site.keys("state=draft"), [number.to_string()]);
+    let found = get(&site.server, "/v1/orders?state=draft");
+    let id = text(&found["data"][0]["id"]);
+    assert_eq!(site.events(&id), ["order.accepted"]);
+    shop(&site, "POST", "TRK001", &format!("order/{number}"), &json!({}));
+    assert_eq!(site.keys("state=held"), [number.to_string()]);
+    assert_eq!(site.order(&id)["held"]["rule"], "gate");
+    assert_eq!(site.events(&id), ["order.accepted", "order.held"]);
+    // The comment is replaced, so the rule no longer matches.
+    let more = json!({"comment": "Ring the bell", "orderNumber": number});
+    shop(&site, "PUT", "TRK001", "orders", &more);
+    assert_eq!(site.keys("state=pending"), [number.to_string()]);
+    assert_eq!(site.events(&id), ["order.accepted", "order.held", "order.released"]);
+    assert_eq!(stored::check(site.data.path()).faults, [""; 0]);
 }
 
 #[test]
@@ -87,18 +94,18 @@ fn the_parts_of_a_split_order_are_held_each_on_its_own() {
         "products": [{"sku": "KETTLE", "qty": 1}, {"sku": "LAMP", "qty": 2}]});
     let created = shop(&site, "POST", ENFORCED, "order", &order);
     assert_eq!(created, json!({"status": "ok", "orders": [1, 2]}));
-    let get = |target: &str| {
+    let read = |target: &str| {
         let answer = site.server.send(&v1::request("GET", target, "shop"));
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()
     };
-    let held = get(&format!("/v1/orders?organisation={ENFORCED}&state=held"));
+    let held = read(&format!("/v1/orders?organisation={ENFORCED}&state=held"));
     let held = held["data"].as_array().unwrap();
     assert_eq!(held.len(), 2);
     let ids: Vec<_> = held.iter().map(|order| text(&order["id"])).collect();
     assert!(held.iter().all(|order| order["held"]["rule"] == "dear"));
     let types = |id: &str| -> Vec<String> {
-        let events = get("/v1/events?limit=1000");
+        let events = read("/v1/events?limit=1000");
         let of = events["data"]
             .as_array()
             .unwrap()
@@ -130,7 +137,7 @@ fn the_parts_of_a_split_order_are_held_each_on_its_own() {
     let mended = put(&moved);
     assert_eq!(mended.status, 200, "{}", mended.text());
     assert_eq!(mended.json()["number"], Value::Null);
-    assert_eq!(get(&format!("/v1/orders/{}", ids[1]))["number"], 2);
+    assert_eq!(read(&format!("/v1/orders/{}", ids[1]))["number"], 2);
     let refuse = format!("/v1/orders/{}/refuse", ids[1]);
     let answer = site.server.send(&v1::request("POST", &refuse, "shop"));
     assert!(

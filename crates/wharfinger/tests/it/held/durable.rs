@@ -74,7 +74,7 @@ fn purging_and_erasing_leave_no_notes() {
     assert_eq!(stored::check(site.data.path()).faults, [""; 0]);
     let purge = run(
         site.data.path(),
-        &["purge", "--before", "2999-01-01", "--yes"],
+        &["purge", "--before", "2999-01-01"],
     );
     assert!(
         purge.status.success(),

@@ -10,6 +10,7 @@
 
 mod blocks;
 mod find;
+mod notes;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -120,6 +121,7 @@ impl Store {
         erasing.note(&orders).await?;
         erasing.customer().await?;
         erasing.texts(&orders).await?;
+        erasing.notes(&orders).await?;
         erasing.rejections().await?;
         erasing.answers().await?;
         erasing.deliveries().await?;
