@@ -15,6 +15,7 @@
 //! stock         the stock ledger and the product cache, as decisions need them
 //! replies       saved responses
 //! prepare       judged slots → compressed blocks and sorted keys
+//! stats         outcomes and causes of rejections over time
 //! receipts      one row a batch; rejected orders
 //! index         order key → the order's entry addresses
 //! journal       blocks of entries, in commit order
@@ -39,6 +40,7 @@ pub mod prepare;
 mod read;
 mod receipts;
 mod replies;
+mod stats;
 mod stock;
 mod transition;
 mod write;
@@ -51,6 +53,7 @@ use tokio::sync::watch;
 
 pub use self::addresses::EmailRuns;
 use self::addresses::builder::Builder;
+pub(crate) use self::admit::mending::mended_by;
 pub use self::api::*;
 #[doc(hidden)]
 pub use self::engine::checksums::register as register_checksums;
@@ -69,6 +72,7 @@ pub use self::maintain::copy::{Copied, Stage, copy};
 pub use self::maintain::distribute::{Distributed, distribute, script as distribution_script};
 pub use self::open::Options;
 pub use self::prepare::Submission;
+pub use self::receipts::mending::{MayMend, Mending};
 use self::write::job::Task;
 use self::write::txn::WriteTxn;
 use self::write::writer::Writer;

@@ -20,9 +20,12 @@ mod organisations;
 mod parameters;
 mod problems;
 mod rejected;
+mod rejections;
 mod route;
 mod rules;
+mod stats;
 mod transitions;
+mod whoami;
 
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::failure::RequestFailure;
@@ -39,6 +42,8 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
     let lists = [
         batches::ROUTES,
         rejected::ROUTES,
+        rejections::ROUTES,
+        stats::ROUTES,
         imports::ROUTES,
         orders::ROUTES,
         transitions::ROUTES,
@@ -50,6 +55,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         rules::ROUTES,
         catalogue::ROUTES,
         keys::ROUTES,
+        whoami::ROUTES,
         limits::ROUTES,
         erasure::ROUTES,
         audit::ROUTES,

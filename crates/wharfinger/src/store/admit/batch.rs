@@ -6,8 +6,8 @@ use wharfinger_core::order::problem::Problems;
 
 use super::decide::Decide;
 use super::dry_run::{dry_run, is_refused};
-use super::import_progress;
 use super::txn::StoredOrders;
+use super::{import_progress, mending};
 use crate::clock;
 use crate::store::Store;
 use crate::store::api::Admitted;
@@ -26,6 +26,7 @@ use crate::store::receipts::encoding::{Builder, Chunk, Kind, ListedOrder};
 use crate::store::receipts::extents::{self, BatchExtent};
 use crate::store::receipts::rejections;
 use crate::store::receipts::write::NewReceipt;
+use crate::store::stats::OfBatch;
 use crate::store::write::job::Task;
 use crate::store::write::open_block::may_share;
 use crate::store::write::txn::WriteTxn;
@@ -52,6 +53,7 @@ pub(crate) fn admit(
     txn: &mut WriteTxn<'_>,
     submission: &Submission,
 ) -> Result<Vec<Outcome>, Fault> {
+    mending::refuse_if_mended(txn, submission)?;
     let dialect = txn.dialect(submission.dialect)?;
     let mut admission = Admission {
         submission,
@@ -74,6 +76,8 @@ pub(crate) fn admit(
     for group in &submission.groups {
         admission.admit_group(txn, group)?;
     }
+    let rejected = submission.rejected.iter().chain(&admission.not_taken);
+    mending::close(txn, submission, &admission.outcomes, rejected)?;
     admission.write_receipt(txn)?;
     Ok(admission.outcomes)
 }
@@ -218,6 +222,26 @@ impl Admission<'_> {
         Ok(())
     }
 
+    /// Counts the outcomes and the causes of rejections in the statistics.
+    fn count(&self, txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
+        let submission = self.submission;
+        if txn.is_counted_later(submission.batch)? {
+            return Ok(());
+        }
+        let of = OfBatch {
+            key_id: &submission.key_id,
+            dialect: self.dialect,
+            received_at_ms: submission.received_at_ms,
+        };
+        let counts = self.extents.iter();
+        let counts = counts.map(|share| (share.organisation, share.counts));
+        txn.stats.count(of, counts);
+        let chunks = submission.rejected.iter().chain(&self.not_taken);
+        let causes = chunks.map(|chunk| (chunk.organisation, &chunk.causes));
+        txn.stats.reject(of, submission.batch, causes);
+        Ok(())
+    }
+
     fn write_receipt(&mut self, txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
         let submission = self.submission;
         let chunks = submission.rejected.iter().chain(&self.not_taken);
@@ -239,6 +263,7 @@ impl Admission<'_> {
             let counts = self.extents.iter().map(|share| share.counts).sum();
             import_progress::advance(txn, &submission.key_id, step, counts)?;
         }
+        self.count(txn)?;
         let now_ms = clock::now_ms();
         txn.note_receipt(NewReceipt {
             batch: submission.batch,
@@ -249,6 +274,7 @@ impl Admission<'_> {
             duration_ms: now_ms.saturating_sub(submission.received_at_ms).max(0),
             import: submission.import.as_ref().map(|step| step.id),
             mends: submission.mends,
+            file_name: submission.file_name.clone(),
             extents: extents::to_json(&self.extents),
         });
         Ok(())

@@ -94,8 +94,9 @@ pub(crate) fn notes_between(
                   and sound(holds.intact) order by place limit ?3";
     let mut select = connection.prepare_cached(select)?;
     let rows = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found: Vec<(i64, String)> =
-        select.query_map((after.0, last.0, rows), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let found: Vec<(i64, String)> = select.query_map((after.0, last.0, rows), |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
     let next = found.last().filter(|_| found.len() == limit);
     let next = next.map(|(place, _)| EntryAddr(*place));
     let is_note = |json: &str| matches!(serde_json::from_str(json), Ok(About::Note(_)));

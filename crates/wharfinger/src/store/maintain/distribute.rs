@@ -22,9 +22,9 @@ enum Place {
     Everywhere,
 }
 
-/// Each table. `schema_versions` and `copying` stay on the coordinator, and so do those of destinations: they are small, and change
-/// with every report.
-const TABLES: [(&str, Place); 29] = [
+/// Each table. `schema_versions` and `copying` stay on the coordinator, and so do those of destinations and the sessions of the
+/// console: they are small, and change often.
+const TABLES: [(&str, Place); 34] = [
     ("counters", Place::Organisation),
     ("blocks", Place::Organisation),
     ("order_leaves", Place::Organisation),
@@ -36,6 +36,9 @@ const TABLES: [(&str, Place); 29] = [
     ("purges", Place::Organisation),
     ("erasures", Place::Organisation),
     ("rejections", Place::Organisation),
+    ("closed_rejections", Place::Organisation),
+    ("stats", Place::Organisation),
+    ("error_causes", Place::Organisation),
     ("products", Place::Organisation),
     ("stock", Place::Organisation),
     ("stock_ledger", Place::Organisation),
@@ -44,7 +47,9 @@ const TABLES: [(&str, Place); 29] = [
     ("admissions", Place::Organisation),
     ("batches", Place::Key("key_id")),
     ("mended_batches", Place::Key("key_id")),
+    ("batch_files", Place::Key("key_id")),
     ("imports", Place::Key("key_id")),
+    ("stats_log", Place::Key("key_id")),
     ("answers", Place::Key("key_id")),
     // A key, or the command line.
     ("audit", Place::Key("who")),

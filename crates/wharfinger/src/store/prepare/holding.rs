@@ -10,7 +10,12 @@ use crate::store::api::AllRules;
 impl Filling {
     /// Judges an order by the rules of its organisation. Additions, and orders that are decided by a catalogue, are judged when they
     /// are decided, and drafts when they are placed.
-    pub(super) fn judge(&mut self, all: &AllRules, dialect: &str, (slot, row): (&Slot<'_>, &mut Row)) {
+    pub(super) fn judge(
+        &mut self,
+        all: &AllRules,
+        dialect: &str,
+        (slot, row): (&Slot<'_>, &mut Row),
+    ) {
         let group = &mut self.group;
         if group.rows.is_empty() && group.rules.is_none() {
             group.rules = all.get(&group.organisation).cloned();

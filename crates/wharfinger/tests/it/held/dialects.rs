@@ -60,7 +60,10 @@ fn drafts_are_judged_when_they_are_placed() {
     let site = Site::start();
     site.set(
         "TRK001",
-        &[("gate", "has(order.instructions) && order.instructions.contains('gate')")],
+        &[(
+            "gate",
+            "has(order.instructions) && order.instructions.contains('gate')",
+        )],
     );
     let prepared = json!({"createOnly": true, "address": {"email": "a@example.com", "country": "SE"},
         "products": [{"sku": "S", "qty": 1}], "comment": "Leave it at the gate"});
@@ -70,7 +73,13 @@ fn drafts_are_judged_when_they_are_placed() {
     let found = get(&site.server, "/v1/orders?state=draft");
     let id = text(&found["data"][0]["id"]);
     assert_eq!(site.events(&id), ["order.accepted"]);
-    shop(&site, "POST", "TRK001", &format!("order/{number}"), &json!({}));
+    shop(
+        &site,
+        "POST",
+        "TRK001",
+        &format!("order/{number}"),
+        &json!({}),
+    );
     assert_eq!(site.keys("state=held"), [number.to_string()]);
     assert_eq!(site.order(&id)["held"]["rule"], "gate");
     assert_eq!(site.events(&id), ["order.accepted", "order.held"]);
@@ -78,7 +87,10 @@ fn drafts_are_judged_when_they_are_placed() {
     let more = json!({"comment": "Ring the bell", "orderNumber": number});
     shop(&site, "PUT", "TRK001", "orders", &more);
     assert_eq!(site.keys("state=pending"), [number.to_string()]);
-    assert_eq!(site.events(&id), ["order.accepted", "order.held", "order.released"]);
+    assert_eq!(
+        site.events(&id),
+        ["order.accepted", "order.held", "order.released"]
+    );
     assert_eq!(stored::check(site.data.path()).faults, [""; 0]);
 }
 

@@ -10,7 +10,7 @@
 
 mod blocks;
 mod find;
-mod notes;
+mod hold_notes;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use wharfinger_core::reading::email;
 
 use self::blocks::Blocks;
 use self::find::{find, places_of, scan};
+use crate::clock;
 use crate::store::addresses::erase::{sweep, unfinished};
 use crate::store::addresses::jobs::{self, Left};
 use crate::store::api::{EraseCustomer, ErasedCustomer, Erasure, StoreError, TransitionById};
@@ -39,7 +40,8 @@ use crate::store::journal::end::read_counters;
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::read::locate::Located;
-use crate::store::receipts::rejections;
+use crate::store::receipts::{closed, files, rejections};
+use crate::store::stats;
 use crate::store::stock::customer_numbers;
 use crate::store::transition::process_cancel::move_located;
 use crate::store::write::audit::write_audit;
@@ -121,8 +123,11 @@ impl Store {
         erasing.note(&orders).await?;
         erasing.customer().await?;
         erasing.texts(&orders).await?;
-        erasing.notes(&orders).await?;
+        erasing.hold_notes(&orders).await?;
         erasing.rejections().await?;
+        erasing.notes().await?;
+        erasing.file_names().await?;
+        erasing.statistics().await?;
         erasing.answers().await?;
         erasing.deliveries().await?;
         erasing.addresses().await?;
@@ -290,6 +295,58 @@ impl Erasing<'_> {
             next = slice.next;
         }
         Ok(())
+    }
+
+    /// Removes the notes of dismissed orders that mention the person.
+    async fn notes(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let look = move |connection: &Connection, person: &Person| {
+                let is_of_person = |note: &str| email::is_mentioned(note, &person.address);
+                closed::find_notes(connection, person.organisation, is_of_person, after)
+            };
+            let (found, next) = self.read(look).await?;
+            if !found.is_empty() {
+                let erase = move |txn: &mut WriteTxn<'_>, _: &Person| {
+                    closed::erase_notes(txn.connection, &found)
+                };
+                self.write(erase).await?;
+            }
+            if next.is_none() {
+                return Ok(());
+            }
+            after = next;
+        }
+    }
+
+    /// Removes the names of files that mention the person.
+    async fn file_names(&mut self) -> Result<(), StoreError> {
+        let mut next = Some(files::FileOf::default());
+        while let Some(after) = next {
+            let look = move |connection: &Connection, person: &Person| {
+                let is_of_person = |name: &str| email::is_mentioned(name, &person.address);
+                files::find_mentions(connection, person.organisation, is_of_person, after)
+            };
+            let (found, then) = self.read(look).await?;
+            if !found.is_empty() {
+                let erase =
+                    move |txn: &mut WriteTxn<'_>, _: &Person| files::erase(txn.connection, &found);
+                self.write(erase).await?;
+            }
+            next = then;
+        }
+        Ok(())
+    }
+
+    /// Removes the address from the causes of rejections in the statistics.
+    async fn statistics(&mut self) -> Result<(), StoreError> {
+        let roll_up =
+            |txn: &mut WriteTxn<'_>, _: &Person| stats::roll_up(txn.connection, clock::now_ms());
+        while self.write(roll_up).await? {}
+        let erase = |txn: &mut WriteTxn<'_>, person: &Person| {
+            stats::erase_mentions(txn.connection, person.mentioned())
+        };
+        self.write(erase).await
     }
 
     /// Erases the saved responses to batches that had data of the person, and those that mention the address.
