@@ -18,6 +18,7 @@ mod check;
 mod compile;
 mod context;
 mod reason;
+mod rewrite;
 mod shape;
 
 use serde::{Deserialize, Serialize};

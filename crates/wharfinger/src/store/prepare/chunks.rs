@@ -6,7 +6,6 @@ use wharfinger_core::dialect::Slot;
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::problem::Problem;
 
-use super::line_number;
 use crate::store::receipts::encoding::{self, Chunk, Kind, ListedOrder};
 
 /// The orders that the receipt stores details of, by organisation.
@@ -50,4 +49,9 @@ impl ChunkBuilders {
         }
         chunks
     }
+}
+
+/// A line number in the stored type. Saturates.
+pub(super) fn line_number(line: usize) -> u32 {
+    u32::try_from(line).unwrap_or(u32::MAX)
 }

@@ -17,7 +17,7 @@ use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use wharfinger_core::order::outcome::Outcome;
 use wharfinger_core::rules::Hold;
 
-use self::chunks::ChunkBuilders;
+use self::chunks::{ChunkBuilders, line_number};
 use crate::store::api::replies::SaveReply;
 use crate::store::api::{AllRules, OrganisationRules};
 use crate::store::format::email_hash::{EmailHash, EmailKey};
@@ -363,11 +363,6 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         mending: None,
         file_name: heading.file_name.map(str::to_owned),
     }
-}
-
-/// A line number in the stored type. Saturates.
-fn line_number(line: usize) -> u32 {
-    u32::try_from(line).unwrap_or(u32::MAX)
 }
 
 fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, valid: ValidIndex) -> Row {

@@ -14,7 +14,10 @@ use crate::store::write::txn::WriteTxn;
 
 impl Erasing<'_> {
     /// Deletes what people noted when they released or refused the orders.
-    pub(super) async fn hold_notes(&self, orders: &Arc<HashSet<EntryAddr>>) -> Result<(), StoreError> {
+    pub(super) async fn hold_notes(
+        &self,
+        orders: &Arc<HashSet<EntryAddr>>,
+    ) -> Result<(), StoreError> {
         let (first, last) = places_of(self.person.organisation);
         let mut next = Some(EntryAddr(first.0 - 1));
         while let Some(after) = next {
