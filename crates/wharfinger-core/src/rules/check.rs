@@ -6,11 +6,11 @@ use cel::common::ast::{
     CallExpr, ComprehensionExpr, Expr, ListExpr, LiteralValue, SelectExpr, SourceInfo,
 };
 use cel::parser::Expression;
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use super::compile::{Compiled, Fault};
 use super::rewrite::{
-    as_number, collected, is_accumulator, is_present, keeps_elements, of_literal,
+    as_number, collected, compiled_pattern, is_accumulator, is_present, keeps_elements, of_literal,
 };
 use super::shape::Shape;
 
@@ -23,9 +23,6 @@ const DEPTH_MAX: usize = 40;
 const LOOPS_MAX: u32 = 2;
 /// Most texts that are joined.
 const JOINS_MAX: u32 = 8;
-/// Most memory of a compiled regular expression, in bytes.
-const REGEX_BYTES_MAX: usize = 256 << 10;
-
 const FUNCTIONS: &str = "size, contains, startsWith, endsWith, matches, has, exists, exists_one, all, map, filter, int, double, string";
 
 /// Checks and rewrites an expression.
@@ -472,29 +469,9 @@ impl Checking<'_> {
         let [pattern] = call.args.as_slice() else {
             return self.fault(id, "matches() takes one regular expression");
         };
-        let Expr::Literal(LiteralValue::String(written)) = &pattern.expr else {
-            return self.fault(
-                pattern.id,
-                "the regular expression must be written in the rule as text",
-            );
-        };
-        let regex = RegexBuilder::new(written.inner())
-            .size_limit(REGEX_BYTES_MAX)
-            .build();
-        let regex = match regex {
+        let regex = match compiled_pattern(pattern) {
             Ok(regex) => regex,
-            Err(regex::Error::CompiledTooBig(_)) => {
-                return self.fault(
-                    pattern.id,
-                    "the regular expression is too large; use fewer or smaller repetitions",
-                );
-            }
-            Err(_) => {
-                return self.fault(
-                    pattern.id,
-                    "is not a regular expression that can be matched in linear time",
-                );
-            }
+            Err(message) => return self.fault(pattern.id, message),
         };
         let at = i64::try_from(self.regexes.len()).unwrap_or(i64::MAX);
         self.regexes.push(regex);

@@ -3,8 +3,29 @@
 use cel::common::ast::operators as op;
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, SelectExpr};
 use cel::parser::Expression;
+use regex::{Regex, RegexBuilder};
 
 use super::shape::Shape;
+
+/// Most memory of a compiled regular expression, in bytes.
+const REGEX_BYTES_MAX: usize = 256 << 10;
+
+/// Compiles a regular expression that is written in a rule.
+pub(super) fn compiled_pattern(pattern: &Expression) -> Result<Regex, &'static str> {
+    let Expr::Literal(LiteralValue::String(written)) = &pattern.expr else {
+        return Err("the regular expression must be written in the rule as text");
+    };
+    let mut builder = RegexBuilder::new(written.inner());
+    builder
+        .size_limit(REGEX_BYTES_MAX)
+        .build()
+        .map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => {
+                "the regular expression is too large; use fewer or smaller repetitions"
+            }
+            _ => "is not a regular expression that can be matched in linear time",
+        })
+}
 
 pub(super) fn of_literal(literal: &LiteralValue) -> Shape {
     match literal {

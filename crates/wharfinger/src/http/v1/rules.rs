@@ -54,7 +54,9 @@ pub(super) static ROUTES: &[Route] = &[
         summary: "Replace the rules that hold orders for a person",
         parameters: &[],
         bodies: |generator| {
-            let request = object(&["rules"], &json!({"rules": rules_schema()}));
+            let mut rules = rules_schema();
+            rules["type"] = "array".into();
+            let request = object(&["rules"], &json!({"rules": rules}));
             Bodies::one::<RulesView>(generator).takes(Content::json(request))
         },
         handler: |r| Box::pin(set(r.app, r.call, r.headers, r.body)),
@@ -176,7 +178,7 @@ async fn set(
     let organisation = organisations::find(call)?;
     let body = input::body(app, call, headers, body).await?;
     let rules = input::strict_object(app, &body, &["rules"], |form| {
-        if !form.has("rules") {
+        if form.present("rules").is_none() {
             form.problem("rules", Code::Required);
         }
         rules_in(form)

@@ -234,15 +234,17 @@ fn rules(connection: &Connection) -> Result<Vec<(OrganisationId, Vec<Rule>)>, Fa
     while let Some(row) = rows.next()? {
         let organisation = OrganisationId(row.get(0)?);
         let number = i64::from(organisation.0);
-        // Orders must not go on because their rules cannot be read.
-        if !is_intact(&row, 2, "the rules of an organisation", number)? {
-            return Err(Fault::Damaged(format!(
-                "the rules of organisation {number} cannot be read"
-            )));
-        }
-        let unreadable =
-            |_| Fault::Damaged(format!("the rules of organisation {number} are no rules"));
-        let rules = serde_json::from_str(&row.get::<String>(1)?).map_err(unreadable)?;
+        let is_intact = is_intact(&row, 2, "the rules of an organisation", number)?;
+        let read = serde_json::from_str(&row.get::<String>(1)?);
+        let rules = read.ok().filter(|_| is_intact);
+        // Orders must not go on because their rules cannot be read: this rule does not compile, and so holds all of them.
+        let rules = rules.unwrap_or_else(|| {
+            vec![Rule {
+                name: "damaged".into(),
+                when: String::new(),
+                sentence: "The rules of the organisation cannot be read; set them again.".into(),
+            }]
+        });
         found.push((organisation, rules));
     }
     Ok(found)

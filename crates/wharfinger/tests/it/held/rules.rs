@@ -82,6 +82,7 @@ fn rules_that_do_not_compile_are_refused_and_the_old_ones_stay() {
     }
     for body in [
         json!({}),
+        json!({"rules": null}),
         json!({"rules": [{"name": "a"}]}),
         json!({"rules": [{"name": "a", "when": "true", "sentence": "x", "more": 1}]}),
     ] {
