@@ -37,6 +37,7 @@ pub(super) fn check(expression: &Expression, source: &SourceInfo) -> Result<Comp
         joins: 0,
         longest_literal: 0,
         depth: 0,
+        kept: None,
         names: Vec::new(),
         names_metadata: false,
     };
@@ -73,6 +74,8 @@ struct Checking<'s> {
     joins: u32,
     longest_literal: u64,
     depth: usize,
+    /// The variable of a loop that may collect its elements.
+    kept: Option<String>,
     names: Vec<Vec<String>>,
     names_metadata: bool,
 }
@@ -150,7 +153,14 @@ impl Checking<'_> {
     fn list(&mut self, list: &mut ListExpr) -> Result<Shape, Fault> {
         self.longest_literal = self.longest_literal.max(list.elements.len() as u64);
         for element in &mut list.elements {
-            self.value(element)?;
+            // `filter()` collects elements as they are.
+            let is_kept =
+                matches!(&element.expr, Expr::Ident(name) if self.kept.as_deref() == Some(name));
+            if is_kept {
+                self.expression(element)?;
+            } else {
+                self.value(element)?;
+            }
         }
         Ok(Shape::List)
     }
@@ -270,7 +280,10 @@ impl Checking<'_> {
                 return self.fault(collected.id, message);
             }
         }
-        self.expression(step).map(drop)
+        let around = self.kept.replace(variable.to_owned());
+        let checked = self.expression(step);
+        self.kept = around;
+        checked.map(drop)
     }
 
     fn call(&mut self, id: u64, call: &mut CallExpr) -> Result<Shape, Fault> {

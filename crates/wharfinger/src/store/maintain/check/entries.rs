@@ -94,8 +94,8 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
     fn entry(&mut self, addr: EntryAddr, entry_outcome: EntryOutcome) -> Result<(), Fault> {
         if self.check.journal.is_of_purged(addr, entry_outcome)? {
             // A purge that was interrupted has not come to the later entries of the order.
-            let has_row = entry_outcome.has_about()
-                && holds::read(self.check.connection, addr)?.is_some();
+            let has_row =
+                entry_outcome.has_about() && holds::read(self.check.connection, addr)?.is_some();
             self.check.holds += u64::from(has_row);
             return Ok(());
         }
