@@ -35,6 +35,7 @@ mod noisy;
 mod onward;
 mod openapi;
 mod operations;
+mod order_lists;
 mod orders;
 mod page;
 mod places;

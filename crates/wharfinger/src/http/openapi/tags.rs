@@ -53,7 +53,11 @@ const RESOURCES: [(&str, &str, &str); 11] = [
         "/v1/keys",
     ),
     ("Limits", "The limits that apply to a key.", "/v1/limits"),
-    ("Audit", "The log of administrative changes.", "/v1/audit"),
+    (
+        "Audit",
+        "The log of administrative changes and of changes of orders.",
+        "/v1/audit",
+    ),
 ];
 
 /// The group of a route. Routes of a vendor's dialect form one group, named after the dialect.

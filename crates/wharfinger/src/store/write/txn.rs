@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use wharfinger_core::dialect::Number;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 
+use super::audit::OrderChanges;
 use super::job::Job;
 use super::merge;
 use super::open_block::OpenBlock;
@@ -85,6 +86,8 @@ pub(crate) struct WriteTxn<'c> {
     receipts: Vec<NewReceipt>,
     /// A batch whose receipt this transaction writes.
     batch: Option<BatchId>,
+    /// Changes of orders that are not in the audit log yet.
+    changes: OrderChanges,
 }
 
 impl<'c> WriteTxn<'c> {
@@ -117,6 +120,7 @@ impl<'c> WriteTxn<'c> {
             receipts: Vec::new(),
             answers: NewAnswers::default(),
             batch: None,
+            changes: OrderChanges::default(),
         })
     }
 
@@ -377,6 +381,27 @@ impl<'c> WriteTxn<'c> {
         self.receipts.push(receipt);
     }
 
+    /// Notes for the audit log that a key has changed an order. `action` is the name of the event. `id` is the order's id, if the caller
+    /// knows it.
+    pub(crate) fn note_change(
+        &mut self,
+        (action, who): (&'static str, &str),
+        order: EntryAddr,
+        id: Option<OrderId>,
+    ) -> Result<(), Fault> {
+        let organisation = order.block().organisation();
+        let by = (action, who);
+        if !self.changes.count(by, organisation) {
+            return Ok(());
+        }
+        let id = match id {
+            Some(known) => known,
+            None => self.order_id(order)?,
+        };
+        self.changes.name(by, organisation, id);
+        Ok(())
+    }
+
     /// Writes the pending rows: open blocks, receipts and saved responses. Call it before reading them from the store.
     pub(crate) fn write_together(&mut self) -> Result<(), Fault> {
         while let Some((&organisation, _)) = self.open_blocks.first_key_value() {
@@ -403,6 +428,7 @@ impl<'c> WriteTxn<'c> {
     pub(crate) fn finish(mut self) -> Result<Finished, Fault> {
         self.write_together()?;
         self.write_overlay()?;
+        self.changes.write(self.connection, self.now_ms)?;
         let owed = merge::some(&mut self)?;
         self.index.write()?;
         self.order_states.write_closed(self.connection)?;
