@@ -1,0 +1,140 @@
+//! The console at `/console`: the server, as the crate of its pages sees it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use http::HeaderValue;
+use http::header::{CONNECTION, HOST};
+use tower::ServiceExt;
+use wharfinger_console::Host;
+use wharfinger_console::host::{Client, NoEntry, NoSession, SESSION_MS, Session};
+use wharfinger_core::dialect::Credentials;
+use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::organisation::Scope;
+
+use super::forwarded;
+use crate::access::{Authenticated, secret};
+use crate::clock;
+use crate::intake::app::App;
+use crate::store::ConsoleSession;
+
+/// Marks a request that the console makes in the process, with the caller whose session it is.
+#[derive(Clone)]
+pub(super) struct InSession(pub(super) Authenticated);
+
+/// Adds the console to the routes that it calls.
+pub(super) fn add_to(routes: Router, app: &Arc<App>) -> Router {
+    let host = Server {
+        app: Arc::clone(app),
+        routes: routes.clone(),
+    };
+    routes.merge(wharfinger_console::router(Arc::new(host)))
+}
+
+struct Server {
+    app: Arc<App>,
+    routes: Router,
+}
+
+/// What a person is told whose key was refused.
+fn limited(failure: RequestFailure) -> NoEntry {
+    match failure {
+        RequestFailure::TooManyAttempts { retry_after_s }
+        | RequestFailure::RateLimited { retry_after_s } => {
+            NoEntry::TooManyAttempts { retry_after_s }
+        }
+        _ => NoEntry::WrongKey,
+    }
+}
+
+#[async_trait]
+impl Host for Server {
+    async fn sign_in(&self, id: &str, secret: &str, client: IpAddr) -> Result<String, NoEntry> {
+        let credentials = Credentials::Pair {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+        };
+        let caller = self.app.access.authenticate(&credentials, client);
+        let caller = caller.map_err(|failure| {
+            tracing::info!(%client, "A key was refused at the console.");
+            limited(failure)
+        })?;
+        caller.count_request().map_err(limited)?;
+        let token = secret::session_token();
+        let now_ms = clock::now_ms();
+        let session = ConsoleSession {
+            token_sha256: secret::hash(&token),
+            key_id: caller.key_id().to_owned(),
+            secret_sha256: caller.key().secret_sha256,
+            created_at_ms: now_ms,
+            expires_at_ms: now_ms + SESSION_MS,
+        };
+        if let Err(error) = self.app.store.begin_session(session).await {
+            tracing::error!(%error, "Could not begin a session of the console.");
+            return Err(NoEntry::Unavailable);
+        }
+        tracing::info!(key_id = caller.key_id(), %client, "Signed in to the console.");
+        Ok(token)
+    }
+
+    async fn session(&self, token: &str) -> Result<Session, NoSession> {
+        if token.is_empty() {
+            return Err(NoSession::Ended);
+        }
+        let found = self.app.store.session(secret::hash(token)).await;
+        let found = found.map_err(|error| {
+            tracing::error!(%error, "Could not look up a session of the console.");
+            NoSession::Unavailable
+        })?;
+        let found = found.ok_or(NoSession::Ended)?;
+        let caller = self.app.access.resume(&found.key_id, &found.secret_sha256);
+        let caller = caller.ok_or(NoSession::Ended)?;
+        let scopes = Scope::ALL.into_iter().filter(|scope| caller.may(*scope));
+        Ok(Session {
+            token: token.to_owned(),
+            key_id: caller.key_id().to_owned(),
+            scopes: scopes.map(Scope::name).collect(),
+            caller: Arc::new(caller),
+        })
+    }
+
+    async fn sign_out(&self, token: &str) {
+        if token.is_empty() {
+            return;
+        }
+        if let Err(error) = self.app.store.end_session(secret::hash(token)).await {
+            tracing::error!(%error, "Could not end a session of the console.");
+        }
+    }
+
+    async fn call(&self, session: &Session, mut request: Request) -> Response {
+        if let Some(caller) = session.caller.downcast_ref::<Authenticated>() {
+            request.extensions_mut().insert(InSession(caller.clone()));
+        }
+        let host = HeaderValue::from_static("console.invalid");
+        request.headers_mut().insert(HOST, host);
+        let served = self.routes.clone().oneshot(request).await;
+        let mut response = match served {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        response.headers_mut().remove(CONNECTION);
+        response
+    }
+
+    fn now_ms(&self) -> i64 {
+        clock::now_ms()
+    }
+
+    fn client(&self, request: &Request) -> Client {
+        let client = forwarded::Client::of(request.extensions());
+        Client {
+            address: client.address,
+            is_secure: client.is_secure,
+        }
+    }
+}
