@@ -24,6 +24,9 @@ pub trait Host: Send + Sync + 'static {
     /// Sends a request to the server's own routes in the rights of a session's key.
     async fn call(&self, session: &Session, request: Request) -> Response;
 
+    /// The current time, in milliseconds since 1970.
+    fn now_ms(&self) -> i64;
+
     /// Where a request came from.
     fn client(&self, request: &Request) -> Client;
 }

@@ -1,9 +1,17 @@
 //! What pages share. May import `page`, `visit`, `api` and what is below them.
 
+mod faults;
 mod forms;
 mod lists;
+mod rejections;
+mod suggest;
 mod words;
 
+pub(crate) use self::faults::{Placed, marked_order, more, said, visible};
 pub(crate) use self::forms::{form, select, text_field};
 pub(crate) use self::lists::{Listed, empty, pager};
+pub(crate) use self::rejections::{
+    Fault, Rejection, Verdict, cause_address, general, rejection, resubmit,
+};
+pub(crate) use self::suggest::{Suggestion, suggestions};
 pub(crate) use self::words::{count, outcome, state, time};

@@ -19,6 +19,7 @@ use wharfinger_core::order::organisation::Scope;
 
 use super::forwarded;
 use crate::access::{Authenticated, secret};
+use crate::clock;
 use crate::intake::app::App;
 
 /// Marks a request that the console makes in the process, with the caller whose session it is.
@@ -98,6 +99,10 @@ impl Host for Server {
         };
         response.headers_mut().remove(CONNECTION);
         response
+    }
+
+    fn now_ms(&self) -> i64 {
+        clock::now_ms()
     }
 
     fn client(&self, request: &Request) -> Client {
