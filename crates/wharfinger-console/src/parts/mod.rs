@@ -3,13 +3,15 @@
 mod faults;
 mod forms;
 mod lists;
+mod organisations;
 mod rejections;
 mod suggest;
 mod words;
 
 pub(crate) use self::faults::{Placed, marked_order, more, said, visible};
-pub(crate) use self::forms::{form, select, text_field};
+pub(crate) use self::forms::{dialect_field, form, select, text_field};
 pub(crate) use self::lists::{Listed, empty, pager};
+pub(crate) use self::organisations::Who;
 pub(crate) use self::rejections::{
     Fault, Rejection, Verdict, cause_address, general, rejection, resubmit,
 };
