@@ -28,7 +28,7 @@ pub(super) async fn show(visit: Visit) -> Response {
         Ok(listed) => listed,
         Err(refused) => return page::refused(&visit, &refused),
     };
-    let rows: Vec<_> = listed.data.iter().filter_map(|found| {
+    let rows = listed.data.iter().filter_map(|found| {
         let fault = found.errors.iter().find(|fault| cause.is_of(fault))?;
         Some((found, fault))
     });
