@@ -4,16 +4,18 @@ mod faults;
 mod forms;
 mod lists;
 mod organisations;
+mod plot;
 mod rejections;
 mod suggest;
 mod words;
 
 pub(crate) use self::faults::{Placed, marked_order, more, said, visible};
 pub(crate) use self::forms::{dialect_field, form, select, text_field};
-pub(crate) use self::lists::{Listed, empty, pager};
+pub(crate) use self::lists::{Listed, empty, pager, table};
 pub(crate) use self::organisations::Who;
+pub(crate) use self::plot::{Bars, Series, Step};
 pub(crate) use self::rejections::{
     Fault, Rejection, Verdict, cause_address, general, rejection, resubmit,
 };
 pub(crate) use self::suggest::{Suggestion, suggestions};
-pub(crate) use self::words::{count, outcome, state, time};
+pub(crate) use self::words::{age, count, label, moment, outcome, state, time};

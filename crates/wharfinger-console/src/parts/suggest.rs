@@ -74,7 +74,8 @@ fn after_value<'f>(fault: &'f Fault, hint: &'f str) -> Option<&'f str> {
     let start: String = value.chars().take(20).collect();
     if !start.is_empty() && hint.starts_with(&start) {
         // The last colon with a space, but for one that the sentence has itself.
-        let at = ["write ", "use a hyphen: "].iter().filter_map(|verb| hint.rfind(&format!(": {verb}"))).max();
+        let verbs = [": write ", "; write ", ": use a hyphen: "];
+        let at = verbs.iter().filter_map(|verb| hint.rfind(verb)).max();
         return at.map(|at| &hint[at + 2..]);
     }
     Some(hint)

@@ -183,7 +183,7 @@ mod tests {
         let text = "{\"a\":1, \"b\" : [1, 2 ,3],\n\"c\":{}}";
         assert_eq!(remove(text, &["/a"]), is("{\"b\" : [1, 2 ,3],\n\"c\":{}}"));
         assert_eq!(remove(text, &["/c"]), is("{\"a\":1, \"b\" : [1, 2 ,3]}"));
-        assert_eq!(remove(text, &["/b/1", "/b/2"]), is("{\"a\":1, \"b\" : [1],\n\"c\":{}}"));
+        assert_eq!(remove(text, &["/b/1", "/b/2"]), is("{\"a\":1, \"b\" : [1 ],\n\"c\":{}}"));
         assert_eq!(remove(text, &["/b/0", "/b/1", "/b/2"]), is("{\"a\":1, \"b\" : [],\n\"c\":{}}"));
         assert_eq!(remove(text, &["/a", "/b", "/c"]), is("{}"));
         assert_eq!(remove(text, &["/x"]), is(text));

@@ -49,36 +49,45 @@ pub(crate) fn marked<'t>(text: &'t str, marks: &[(Range<usize>, usize)]) -> Vec<
 
 /// The lines around the faults of a text. `marks` are sorted by their places; each has the number of its fault.
 pub(crate) fn excerpt<'t>(text: &'t str, marks: &[(Range<usize>, usize)]) -> Vec<Row<'t>> {
-    let mut rows = Vec::new();
     let lines = lines_of(text);
-    let line_of = |at: usize| lines.partition_point(|line| line.start <= at).saturating_sub(1);
+    let line_of = |at: usize| lines.partition_point(|line| line.start <= at) - 1;
     let marked: Vec<_> = marks.iter().map(|(range, _)| line_of(range.start)).collect();
+    let mut rows = Vec::new();
     let mut shown_to = 0;
-    let mut next = 0;
-    while next < marked.len() || (marks.is_empty() && rows.is_empty()) {
-        // Without faults the beginning is shown.
-        let line = marked.get(next).copied().unwrap_or_default();
-        let context = if marks.is_empty() { 4 * CONTEXT_LINES } else { CONTEXT_LINES };
-        let from = line.saturating_sub(context).max(shown_to);
-        let to = (line + context + 1).min(lines.len());
-        if from > shown_to {
-            rows.push(Row::Gap(from - shown_to));
+    for window in windows(&marked, lines.len()) {
+        if window.start > shown_to {
+            rows.push(Row::Gap(window.start - shown_to));
         }
-        for at in from..to {
-            let within = |place: &usize| *place == at;
-            let here: Vec<_> = (0..marks.len()).filter(|mark| within(&marked[*mark])).collect();
-            let on_line: Vec<_> = here.iter().map(|mark| marks[*mark].clone()).collect();
-            let pieces = pieces(text, lines[at].clone(), &on_line, PIECE_BYTES_MAX);
-            let faults = on_line.iter().map(|(_, fault)| *fault).collect();
+        shown_to = window.end;
+        for at in window {
+            let first = marked.partition_point(|line| *line < at);
+            let end = marked.partition_point(|line| *line <= at);
+            let here = &marks[first..end];
+            let pieces = pieces(text, lines[at].clone(), here, PIECE_BYTES_MAX);
+            let faults = here.iter().map(|(_, fault)| *fault).collect();
             rows.push(Row::Line(at + 1, pieces, faults));
         }
-        shown_to = to.max(shown_to);
-        next = marked.partition_point(|line| *line < shown_to).max(next + 1);
     }
     if shown_to < lines.len() {
         rows.push(Row::Gap(lines.len() - shown_to));
     }
     rows
+}
+
+/// The lines that are shown: those around the marked ones, which are sorted. Without any, the beginning.
+fn windows(marked: &[usize], lines: usize) -> Vec<Range<usize>> {
+    let mut windows: Vec<Range<usize>> = Vec::new();
+    for line in marked {
+        let window = line.saturating_sub(CONTEXT_LINES)..(line + CONTEXT_LINES + 1).min(lines);
+        match windows.last_mut() {
+            Some(last) if window.start <= last.end => last.end = window.end,
+            Some(_) | None => windows.push(window),
+        }
+    }
+    if windows.is_empty() {
+        windows.push(0..lines.min(4 * CONTEXT_LINES));
+    }
+    windows
 }
 
 /// The lines of a text, without their ends.
@@ -160,7 +169,7 @@ mod tests {
         let shown = shown(&rows);
         assert!(shown.starts_with("…6\n7 \"n7\": 7,\n"), "{shown}");
         assert!(shown.contains("\n10 \"n<0:10>\": 10,!\n11 "), "{shown}");
-        assert!(shown.contains("15 \"n15\": 15,\n…6\n22 "), "{shown}");
+        assert!(shown.contains("\n15 \"n15\": 15,\n…6\n22 "), "{shown}");
         assert!(shown.ends_with("\n28 \"n28\": 28,\n…3"), "{shown}");
     }
 
@@ -168,8 +177,8 @@ mod tests {
     fn without_faults_the_beginning_is_shown() {
         let text = "line\n".repeat(40);
         let rows = excerpt(&text, &[]);
-        assert_eq!(rows.len(), 14);
-        assert_eq!(rows[13], Row::Gap(28));
+        assert_eq!(rows.len(), 13);
+        assert_eq!(rows[12], Row::Gap(29));
         assert_eq!(shown(&excerpt("", &[])), "1 ");
     }
 

@@ -77,8 +77,11 @@ pub(super) async fn show(posted: Posted) -> Response {
     if ids.is_empty() {
         return nothing(visit, &cause, "Choose at least one order.");
     }
-    let tried = stream::iter(&ids).map(|id| attempt(visit, id, &wanted, &cause));
-    let tried: Vec<_> = tried.buffered(AT_WORK_MAX).collect().await;
+    let mut tries = Vec::with_capacity(ids.len());
+    for id in &ids {
+        tries.push(attempt(visit, id, &wanted, &cause));
+    }
+    let tried: Vec<_> = stream::iter(tries).buffered(AT_WORK_MAX).collect().await;
     let tried: Vec<Tried> = match tried.into_iter().collect::<Result<_, Refused>>() {
         Ok(tried) => tried,
         Err(refused) => return page::refused(visit, &refused),

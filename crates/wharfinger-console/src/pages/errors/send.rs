@@ -51,9 +51,11 @@ pub(super) async fn send(posted: Posted) -> Response {
         Err(_) => return page::redirect(&cause.address(&[])),
     };
     let visit = &posted.visit;
-    let ids: Vec<_> = posted.fields("id").take(super::AT_ONCE_MAX).collect();
-    let sent = stream::iter(ids).map(|id| send_one(visit, id, &wanted, &cause));
-    let became: Vec<_> = sent.buffered(AT_WORK_MAX).collect().await;
+    let mut sends = Vec::new();
+    for id in posted.fields("id").take(super::AT_ONCE_MAX) {
+        sends.push(send_one(visit, id, &wanted, &cause));
+    }
+    let became: Vec<_> = stream::iter(sends).buffered(AT_WORK_MAX).collect().await;
     back(&cause, &became)
 }
 
@@ -87,15 +89,20 @@ pub(super) async fn dismiss(posted: Posted) -> Response {
     let note: String = posted.field("note").trim().chars().take(1_000).collect();
     let body = if note.is_empty() { json!({}) } else { json!({ "note": note }) };
     let body = Bytes::from(body.to_string());
-    let sent = stream::iter(&ids).map(async |id| {
-        let target = format!("/v1/rejections/{}/dismiss", api::segment(id));
-        match visit.send(Method::POST, &target, Some(body.clone())).await {
-            Ok(_) => Became::Dismissed,
-            Err(refused) => Became::of(&refused),
-        }
-    });
-    let became: Vec<_> = sent.buffered(AT_WORK_MAX).collect().await;
+    let mut sends = Vec::with_capacity(ids.len());
+    for id in &ids {
+        sends.push(dismiss_one(visit, id, body.clone()));
+    }
+    let became: Vec<_> = stream::iter(sends).buffered(AT_WORK_MAX).collect().await;
     back(&cause, &became)
+}
+
+async fn dismiss_one(visit: &Visit, id: &str, body: Bytes) -> Became {
+    let target = format!("/v1/rejections/{}/dismiss", api::segment(id));
+    match visit.send(Method::POST, &target, Some(body)).await {
+        Ok(_) => Became::Dismissed,
+        Err(refused) => Became::of(&refused),
+    }
 }
 
 /// Leads back to the cause, with how many orders became what.
