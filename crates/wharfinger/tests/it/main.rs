@@ -56,6 +56,7 @@ mod serving;
 mod shares;
 mod sinks;
 mod splitting;
+mod stats;
 mod stock;
 mod support;
 mod time_zones;
