@@ -71,6 +71,8 @@ pub use self::maintain::copy::{Copied, Stage, copy};
 pub use self::maintain::distribute::{Distributed, distribute, script as distribution_script};
 pub use self::open::Options;
 pub use self::prepare::Submission;
+pub use self::receipts::mending::{MayMend, Mending};
+pub(crate) use self::admit::mending::mended_by;
 use self::write::job::Task;
 use self::write::txn::WriteTxn;
 use self::write::writer::Writer;

@@ -19,9 +19,11 @@ mod organisations;
 mod parameters;
 mod problems;
 mod rejected;
+mod rejections;
 mod route;
 mod stats;
 mod transitions;
+mod whoami;
 
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::failure::RequestFailure;
@@ -39,6 +41,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         batches::ROUTES,
         rejected::ROUTES,
         stats::ROUTES,
+        rejections::ROUTES,
         imports::ROUTES,
         orders::ROUTES,
         transitions::ROUTES,
@@ -48,6 +51,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         organisations::ROUTES,
         catalogue::ROUTES,
         keys::ROUTES,
+        whoami::ROUTES,
         limits::ROUTES,
         erasure::ROUTES,
         audit::ROUTES,
