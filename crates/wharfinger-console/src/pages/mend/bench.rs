@@ -203,7 +203,7 @@ fn unreadable(text: &str, refused: &Refused) -> Vec<Fault> {
 
 /// A piece behind the editor: the same letters as there, so that lines break in the same places.
 fn shown_plain(piece: &crate::texts::Piece<'_>) -> Markup {
-    html! { @if piece.fault.is_some() { mark { (piece.text) } } @else { (piece.text) } }
+    html! { @if let Some(fault) = piece.fault { mark data-fault=(fault) { (piece.text) } } @else { (piece.text) } }
 }
 
 /// The length of a text as a browser counts it.
