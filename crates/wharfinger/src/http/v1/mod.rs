@@ -20,9 +20,11 @@ mod organisations;
 mod parameters;
 mod problems;
 mod rejected;
+mod rejections;
 mod route;
 mod stats;
 mod transitions;
+mod whoami;
 
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::failure::RequestFailure;
@@ -40,6 +42,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         batches::ROUTES,
         rejected::ROUTES,
         stats::ROUTES,
+        rejections::ROUTES,
         imports::ROUTES,
         orders::ROUTES,
         transitions::ROUTES,
@@ -49,6 +52,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         organisations::ROUTES,
         catalogue::ROUTES,
         keys::ROUTES,
+        whoami::ROUTES,
         limits::ROUTES,
         erasure::ROUTES,
         audit::ROUTES,
