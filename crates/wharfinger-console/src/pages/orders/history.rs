@@ -127,7 +127,7 @@ fn line(row: &Row<'_>) -> Markup {
     let end = text.char_indices().nth(LINE_CHARS_MAX).map(|(at, _)| at);
     html! {
         div.(class) {
-            span.sign aria-hidden="true" { (sign) }
+            span.way aria-hidden="true" { (sign) }
             span.unseen { (said) }
             code { (visible(&text[..end.unwrap_or(text.len())])) @if end.is_some() { "…" } }
         }

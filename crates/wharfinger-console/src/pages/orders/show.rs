@@ -9,7 +9,7 @@ use super::history;
 use crate::api::{self, Refused};
 use crate::page::{self, Page};
 use crate::parts::{
-    Order, count, fact, fact_at, form, lines, order_address, said, state, time, visible,
+    Fulfilment, Order, count, fact, fact_at, form, lines, order_address, said, state, time, visible,
 };
 use crate::texts;
 use crate::visit::Visit;
@@ -26,7 +26,8 @@ pub(super) async fn show(visit: Visit) -> Response {
 /// The page, with what is to be said about a form that was refused.
 pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
     let id = visit.path("id").to_owned();
-    let order = visit.get::<Order>(&format!("/v1/orders/{}", api::segment(&id)));
+    let target = format!("/v1/orders/{}", api::segment(&id));
+    let order = visit.get::<Order>(&target);
     let (order, history) = futures_util::future::join(order, history::read(visit, &id)).await;
     let (order, history) = match (order, history) {
         (Ok(order), Ok(history)) => (order, history),
@@ -203,7 +204,7 @@ fn fulfilment(visit: &Visit, order: &Order, told: &Said) -> Markup {
     let known = order.fulfilment.as_ref();
     let can_report = !matches!(order.state.as_str(), "cancelled" | "draft" | "held");
     let value = |name: &str| {
-        let of = |report: &crate::parts::Fulfilment| match name {
+        let of = |report: &Fulfilment| match name {
             "status" => report.status.clone(),
             "ticket_number" => report.ticket_number.clone(),
             "tracking_url" => report.tracking_url.clone(),
@@ -255,7 +256,7 @@ fn fulfilment(visit: &Visit, order: &Order, told: &Said) -> Markup {
 }
 
 /// What the form does not ask for, and the report before has.
-fn kept(known: Option<&crate::parts::Fulfilment>) -> Vec<(&'static str, String)> {
+fn kept(known: Option<&Fulfilment>) -> Vec<(&'static str, String)> {
     let Some(report) = known else {
         return Vec::new();
     };

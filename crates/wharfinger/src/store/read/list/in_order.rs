@@ -85,7 +85,7 @@ impl Walk<'_, '_> {
                     self.by_email(&Search::from(connection, hash, organisation, low)?)?
                 }
                 (ListedBy::Change, _) => self.along_changes(organisation, low)?,
-                (_, _) => {
+                (ListedBy::Newest | ListedBy::Key | ListedBy::Creation | ListedBy::Text, _) => {
                     let blocks = self.created_in(organisation)?;
                     self.along_blocks(organisation, blocks, low)?
                 }

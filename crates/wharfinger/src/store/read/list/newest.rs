@@ -32,7 +32,12 @@ pub(super) fn fill(
     counters: &[(OrganisationId, Counters)],
 ) -> Result<Option<ListCursor>, Fault> {
     let mut heap = begin(listing, counters)?;
+    let from_ms = listing.request.created_from_ms;
     while let Some(mut journal) = heap.pop() {
+        if from_ms.is_some_and(|from| journal.at_ms < from) {
+            // Nothing that is left is later.
+            return Ok(None);
+        }
         if !listing.spend(LOOK_ENTRIES) {
             return Ok(Some(journal.cursor()));
         }
@@ -162,10 +167,6 @@ impl Backwards {
             return self.look_further(listing);
         };
         let at_ms = listing.journal.head(block)?.latest_ms;
-        let request = listing.request;
-        if request.created_from_ms.is_some_and(|from| at_ms < from) {
-            return Ok(Next::End);
-        }
         if at_ms < self.at_ms {
             self.at_ms = at_ms;
             return Ok(Next::Looked);
