@@ -76,7 +76,8 @@ pub(crate) fn admit(
     for group in &submission.groups {
         admission.admit_group(txn, group)?;
     }
-    mending::close(txn, submission, &admission.outcomes)?;
+    let rejected = submission.rejected.iter().chain(&admission.not_taken);
+    mending::close(txn, submission, &admission.outcomes, rejected)?;
     admission.write_receipt(txn)?;
     Ok(admission.outcomes)
 }

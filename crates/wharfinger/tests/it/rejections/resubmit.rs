@@ -167,9 +167,8 @@ fn what_mended_an_order_is_hidden_from_a_key_that_cannot_see_it() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     let id = rejected(&server, "TRK001", "A");
-    let mut order: Value = serde_json::from_str(&good("A")).unwrap();
-    order["organisation"] = "TRK002".into();
-    let mended = resubmit(&server, "full", &id, &order.to_string());
+    let target = format!("/v1/rejections/{id}/resubmit?organisation=TRK002");
+    let mended = server.send(&request("POST", &target, "full").body(good("A")));
     assert_eq!(mended.status, 200, "{}", mended.text());
     assert!(shown(&server, &id)["mended_by"]["order_id"].is_string());
     let by_one = seen(&server, "one", &format!("/v1/rejections/{id}"));
