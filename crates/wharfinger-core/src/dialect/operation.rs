@@ -77,8 +77,6 @@ pub enum ParameterKind {
     DayOrTime,
     /// A date, or a time in RFC 3339 format.
     DateOrTime,
-    /// A time in RFC 3339 format.
-    Time,
     /// A time in RFC 3339 format, or a span before now such as `10m`.
     TimeOrSpan,
     /// A UUID.

@@ -146,7 +146,6 @@ fn parameter(parameter: &Parameter) -> Value {
         ParameterKind::DayOrTime => {
             json!({"type": "string", "anyOf": [{"format": "date"}, {"pattern": SPACED_TIME}]})
         }
-        ParameterKind::Time => json!({"type": "string", "format": "date-time"}),
         ParameterKind::DateOrTime => {
             json!({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]})
         }
