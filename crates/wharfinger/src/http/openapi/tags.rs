@@ -6,7 +6,7 @@ use wharfinger_core::dialects;
 use super::super::routes::{ENDPOINTS, Endpoint};
 
 /// Groups of the native API: name, description, and what a path of the group contains. The first that fits is taken.
-const RESOURCES: [(&str, &str, &str); 11] = [
+const RESOURCES: [(&str, &str, &str); 13] = [
     (
         "Products",
         "Products of an organisation's catalogue and their stock.",
@@ -41,6 +41,16 @@ const RESOURCES: [(&str, &str, &str); 11] = [
         "Destinations",
         "Webhooks and other places that events are delivered to.",
         "/v1/destinations",
+    ),
+    (
+        "Statistics",
+        "Outcomes of orders over time, and why orders were rejected.",
+        "/v1/stats",
+    ),
+    (
+        "Statistics",
+        "Outcomes of orders over time, and why orders were rejected.",
+        "/v1/errors",
     ),
     (
         "Organisations",
