@@ -24,7 +24,7 @@ use crate::http::describe::{Bodies, Content, line_text, object};
 use crate::intake::app::App;
 use crate::intake::mending::{Mended, mend};
 use crate::intake::request_context::Call;
-use crate::store::TransitionResult;
+use crate::store::{MEND_ORDER, TransitionResult};
 
 /// Most characters of a note.
 const NOTE_CHARS_MAX: usize = 1_000;
@@ -54,7 +54,7 @@ pub(super) static ROUTES: &[Route] = &[
         handler: |r| Box::pin(settle(r.app, r.call, r.headers, r.body, Move::Refuse)),
     },
     Route {
-        name: "mend_order",
+        name: MEND_ORDER,
         method: "PUT",
         path: "/v1/orders/{id}/text",
         scope: Some(Scope::OrdersWrite),

@@ -11,7 +11,7 @@ use super::{import_progress, mending};
 use crate::clock;
 use crate::store::Store;
 use crate::store::api::Admitted;
-use crate::store::api::StoreError;
+use crate::store::api::{MEND_ORDER, StoreError};
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::BlockId;
@@ -79,7 +79,28 @@ pub(crate) fn admit(
     let rejected = submission.rejected.iter().chain(&admission.not_taken);
     mending::close(txn, submission, &admission.outcomes, rejected)?;
     admission.write_receipt(txn)?;
+    if submission.operation == MEND_ORDER {
+        note_mended(txn, submission, &admission.outcomes)?;
+    }
     Ok(admission.outcomes)
+}
+
+/// Notes for the audit log that a person has replaced the text of an order.
+fn note_mended(
+    txn: &mut WriteTxn<'_>,
+    submission: &Submission,
+    outcomes: &[Outcome],
+) -> Result<(), Fault> {
+    let by = ("order.mended", submission.key_id.as_str());
+    for group in &submission.groups {
+        let anywhere = BlockId::new(group.organisation, 0).entry(0);
+        for row in &group.rows {
+            if let Outcome::Updated(taken) = &outcomes[row.valid.at()] {
+                txn.note_change(by, anywhere, Some(taken.order))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A batch being admitted.

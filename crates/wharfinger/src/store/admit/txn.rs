@@ -99,7 +99,7 @@ impl StoredOrders for WriteTxn<'_> {
     }
 
     fn settle_blocks(&mut self) -> Result<(), Fault> {
-        self.write_blocks()
+        self.write_together()
     }
 
     fn first_number(&mut self, organisation: OrganisationId) -> Result<u64, Fault> {

@@ -43,9 +43,9 @@ pub use self::maintenance::{
 };
 pub use self::orders::{
     FoundOrder, Fulfil, Fulfilled, FulfilledOrder, History, HistoryCursor, HistoryEntry,
-    HistoryKind, KeepFound, ListCursor, ListOrders, ListPage, ListedBy, OrderCursor, OrderPage,
-    ReadOrders, Revision, TransitionById, TransitionByKey, TransitionRefused, TransitionResult,
-    TransitionedById,
+    HistoryKind, KeepFound, ListCursor, ListOrders, ListPage, ListedBy, MEND_ORDER, OrderCursor,
+    OrderPage, ReadOrders, Revision, TransitionById, TransitionByKey, TransitionRefused,
+    TransitionResult, TransitionedById,
 };
 pub use self::receipts::{
     OutcomeKind, RECEIPT_ORGANISATIONS_MAX, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage,

@@ -53,7 +53,7 @@ impl Store {
         mut request: TransitionById,
     ) -> Result<TransitionedById, StoreError> {
         let save_reply = request.save_reply.take();
-        let (ids, reach) = (std::mem::take(&mut request.ids), request.reach.clone());
+        let (ids, reach) = (request.ids.clone(), request.reach.clone());
         let locate = move |connection: &Connection| locate(connection, &ids, &reach);
         let located = self.readers.read(locate).await?;
         let organisations = located.iter().flatten().map(Located::organisation);
@@ -92,7 +92,7 @@ pub(crate) fn transition_by_key(
             }));
             continue;
         };
-        let moved = transitions.move_order(key, &order, (request.wanted, None))?;
+        let moved = transitions.move_order((key, None), &order, (request.wanted, None))?;
         results.push(moved.map(|_| ()));
     }
     transitions.write()?;
@@ -145,8 +145,9 @@ pub(crate) fn move_located(
                     .at(&key_space, &order.key, order.addr)?;
                 // It was found before the write transaction, and may have been purged since.
                 let Some((row, _)) = row else { continue };
+                let of = (order.key.as_str(), request.ids.get(*at).copied());
                 let wanted = (request.wanted, request.note.as_deref());
-                let moved = transitions.move_order(&order.key, &row, wanted)?;
+                let moved = transitions.move_order(of, &row, wanted)?;
                 results[*at] = moved.map_err(|code| TransitionRefused {
                     code,
                     state: Some(row.state),
@@ -180,10 +181,11 @@ impl<'m, 'w> Transitions<'m, 'w> {
         }
     }
 
-    /// Changes the state of the order with this key. A note is stored beside the change. Returns its new state, or why it cannot change.
+    /// Changes the state of the order with this key, and this id if it is known. A note is stored beside the change. Returns its new
+    /// state, or why it cannot change.
     fn move_order(
         &mut self,
-        key: &str,
+        (key, id): (&str, Option<OrderId>),
         order: &OrderRow,
         (wanted, note): (Move, Option<&str>),
     ) -> Result<Result<State, Code>, Fault> {
@@ -198,6 +200,7 @@ impl<'m, 'w> Transitions<'m, 'w> {
             to,
         })?;
         let txn = &mut *self.txn;
+        txn.note_change((to.event_kind().name(), self.key_id), order.id, id)?;
         if state == State::Cancelled
             && let Some(kept) = self.journal.admission(order.id)?
         {

@@ -23,7 +23,7 @@ fn an_operator_with_an_empty_store_is_told_how_to_send_a_first_order() {
         assert_eq!(browser.find("h1").text(), "Today");
         let text = browser.find(".start").text();
         let expected = format!(
-            "curl http://{}/v1/batches?organisation=TRK001",
+            "curl 'http://{}/v1/batches?organisation=TRK001'",
             server.address
         );
         assert!(text.contains(&expected), "{text}");
