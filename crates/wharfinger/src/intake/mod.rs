@@ -128,7 +128,11 @@ async fn mending(
     };
     let visible = call.visible();
     let found = match options.resubmits {
-        Some(index) => app.store.mendable(RejectionId { batch, index }, &visible).await,
+        Some(index) => {
+            app.store
+                .mendable(RejectionId { batch, index }, &visible)
+                .await
+        }
         None => {
             let (dialect, keys) = (options.dialect.id(), submission.keys());
             let of_keys = app.store.mendable_by_key(batch, &visible, dialect, keys);

@@ -15,6 +15,7 @@ mod console;
 mod copy;
 mod crash;
 mod data_files;
+mod dependencies;
 mod disk;
 mod dry_runs;
 mod erase;

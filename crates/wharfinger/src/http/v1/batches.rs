@@ -394,12 +394,7 @@ fn view(head: &ReceiptHead, codes: &Codes) -> Receipt {
     }
 }
 
-fn result(
-    recorded: Recorded,
-    batch: BatchId,
-    codes: &Codes,
-    names: NameCase,
-) -> OrderResult {
+fn result(recorded: Recorded, batch: BatchId, codes: &Codes, names: NameCase) -> OrderResult {
     let outcome = recorded.outcome.kind().name();
     let is_rejected = recorded.outcome.kind() == OutcomeKind::Rejected;
     let (order, revision, errors) = match recorded.outcome {

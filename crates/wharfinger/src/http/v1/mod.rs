@@ -40,8 +40,8 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
     let lists = [
         batches::ROUTES,
         rejected::ROUTES,
-        stats::ROUTES,
         rejections::ROUTES,
+        stats::ROUTES,
         imports::ROUTES,
         orders::ROUTES,
         transitions::ROUTES,

@@ -6,8 +6,8 @@ use wharfinger_core::order::problem::Problems;
 
 use super::decide::Decide;
 use super::dry_run::{dry_run, is_refused};
-use super::{import_progress, mending};
 use super::txn::StoredOrders;
+use super::{import_progress, mending};
 use crate::clock;
 use crate::store::Store;
 use crate::store::api::Admitted;
@@ -76,7 +76,8 @@ pub(crate) fn admit(
     for group in &submission.groups {
         admission.admit_group(txn, group)?;
     }
-    mending::close(txn, submission, &admission.outcomes)?;
+    let rejected = submission.rejected.iter().chain(&admission.not_taken);
+    mending::close(txn, submission, &admission.outcomes, rejected)?;
     admission.write_receipt(txn)?;
     Ok(admission.outcomes)
 }

@@ -8,16 +8,20 @@ use wharfinger_core::order::outcome::Outcome;
 
 use crate::store::Store;
 use crate::store::api::{
-    Closed, DismissDone, DismissRejection, DismissResult, Dismissed, MendedBy, RejectedOrder,
-    StoreError,
+    Closed, DismissDone, DismissRejection, DismissResult, Dismissed, MendedBy, RecordedOutcome,
+    RejectedOrder, StoreError,
 };
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
+use crate::store::journal::dialects::find_dialect;
 use crate::store::journal::read::Journal;
 use crate::store::prepare::Submission;
 use crate::store::receipts::closed::{self, ClosedRow, OfBatch};
+use crate::store::receipts::encoding::Chunk;
 use crate::store::receipts::mending::{Mendable, Mending, Which};
 use crate::store::receipts::rejection_list::one;
+use crate::store::stats::OfBatch;
+use crate::store::stats::closing::ClosedRejection;
 use crate::store::write::audit::write_audit;
 use crate::store::write::job::Task;
 use crate::store::write::txn::WriteTxn;
@@ -54,14 +58,30 @@ impl Store {
             let row = ClosedRow::Dismissed(dismissed.clone());
             let who = (txn.now_ms(), key_id.as_str());
             closed::write(txn.connection, id.batch, who, [(place, &row)])?;
+            if let (Some(dialect), RecordedOutcome::Rejected(rejection)) = (
+                find_dialect(txn.connection, &found.dialect)?,
+                &found.recorded.outcome,
+            ) {
+                txn.stats.close_rejection(&ClosedRejection {
+                    key_id: &found.key_id,
+                    organisation: place.0,
+                    dialect,
+                    received_at_ms: found.received_at_ms,
+                    errors: &rejection.errors,
+                });
+            }
             let details = json!({"rejection": id.batch.order(id.index).to_string()});
-            audit(txn, (&key_id, "dismissed"), place.0, &found.key_id, &details)?;
-            Ok(DismissResult::Dismissed(Box::new(
-                RejectedOrder {
-                    closed: Some(Closed::Dismissed(dismissed)),
-                    ..found
-                },
-            )))
+            audit(
+                txn,
+                (&key_id, "dismissed"),
+                place.0,
+                &found.key_id,
+                &details,
+            )?;
+            Ok(DismissResult::Dismissed(Box::new(RejectedOrder {
+                closed: Some(Closed::Dismissed(dismissed)),
+                ..found
+            })))
         };
         let is_change = |result: &DismissResult| matches!(result, DismissResult::Dismissed(_));
         self.change(task, save_reply, is_change, dismiss).await
@@ -102,17 +122,19 @@ pub(crate) fn mended_by(by: Option<MendedBy>) -> String {
 }
 
 /// Closes the rejected orders that the accepted orders of a batch mend.
-pub(super) fn close(
+pub(super) fn close<'s>(
     txn: &mut WriteTxn<'_>,
     submission: &Submission,
     outcomes: &[Outcome],
+    rejected: impl Iterator<Item = &'s Chunk>,
 ) -> Result<(), Fault> {
     let Some(mending) = &submission.mending else {
         return Ok(());
     };
     let found = mended(submission, mending, outcomes);
     if let (Which::One(mendable), true) = (&mending.which, found.is_empty()) {
-        return dismiss_again(txn, submission, mending.batch.order(mendable.index));
+        let stays_open = mending.batch.order(mendable.index);
+        return dismiss_again(txn, submission, stays_open, rejected);
     }
     // A purge may have taken the batch meanwhile.
     if found.is_empty() || !has_receipt(txn.connection, mending)? {
@@ -124,28 +146,48 @@ pub(super) fn close(
         matches!(row, Some(ClosedRow::Mended(..)))
     };
     let mut rows = OfBatch::new();
-    let mut counts = BTreeMap::<_, Vec<u32>>::new();
+    let mut counts = BTreeMap::<_, u64>::new();
+    let dialect = txn.dialect(submission.dialect)?;
     for (mendable, by, organisation) in found {
         if !is_mended(mendable) {
             let place = (mendable.organisation, mendable.index);
-            rows.insert(place, ClosedRow::Mended(by, organisation));
-            counts.entry(mendable.organisation).or_default().push(mendable.index);
+            // A dismissed one was counted as closed before, and so was one that an earlier order of the batch mends.
+            if !before.contains_key(&place) && !rows.contains_key(&place) {
+                txn.stats.close_rejection(&ClosedRejection {
+                    key_id: &mending.sender,
+                    organisation: mendable.organisation,
+                    dialect,
+                    received_at_ms: mending.received_at_ms,
+                    errors: &mendable.errors,
+                });
+            }
+            if rows
+                .insert(place, ClosedRow::Mended(by, organisation))
+                .is_none()
+            {
+                *counts.entry(mendable.organisation).or_default() += 1;
+            }
         }
     }
     let who = (txn.now_ms(), submission.key_id.as_str());
     let of_batch = rows.iter().map(|(place, row)| (*place, row));
     closed::write(txn.connection, mending.batch, who, of_batch)?;
-    for (organisation, indexes) in counts {
+    for (organisation, count) in counts {
         let (action, details) = match &mending.which {
             Which::One(one) => {
                 let id = mending.batch.order(one.index).to_string();
-                ("resubmitted", json!({"rejection": id, "batch": submission.batch.to_string()}))
+                (
+                    "resubmitted",
+                    json!({"rejection": id, "batch": submission.batch.to_string()}),
+                )
             }
             Which::ByKey(_) => {
-                let count = indexes.len();
                 let mended = mending.batch.to_string();
                 let batch = submission.batch.to_string();
-                ("mended", json!({"rejected_in": mended, "batch": batch, "count": count}))
+                (
+                    "mended",
+                    json!({"rejected_in": mended, "batch": batch, "count": count}),
+                )
             }
         };
         let who = (submission.key_id.as_str(), action);
@@ -156,21 +198,31 @@ pub(super) fn close(
 
 /// Dismisses the order of a batch that was to mend another one and was rejected again. The other one stays open, so that the
 /// order is not open twice.
-fn dismiss_again(
+fn dismiss_again<'s>(
     txn: &mut WriteTxn<'_>,
     submission: &Submission,
     stays_open: OrderId,
+    rejected: impl Iterator<Item = &'s Chunk>,
 ) -> Result<(), Fault> {
-    let mut groups = submission.groups.iter();
-    let group = groups.find(|group| group.rejected > 0 || !group.rows.is_empty());
-    let place = (group.map(|group| group.organisation), 0);
+    let of = OfBatch {
+        key_id: &submission.key_id,
+        dialect: txn.dialect(submission.dialect)?,
+        received_at_ms: submission.received_at_ms,
+    };
     let row = ClosedRow::Dismissed(Dismissed {
         at_ms: txn.now_ms(),
         key_id: submission.key_id.clone(),
-        note: Some(format!("Resubmission of rejection {stays_open}, which stays open")),
+        note: Some(format!(
+            "Resubmission of rejection {stays_open}, which stays open"
+        )),
     });
     let who = (txn.now_ms(), submission.key_id.as_str());
-    closed::write(txn.connection, submission.batch, who, [(place, &row)])
+    for chunk in rejected {
+        txn.stats.close(of, chunk.organisation, &chunk.causes);
+        let place = (chunk.organisation, chunk.first_index);
+        closed::write(txn.connection, submission.batch, who, [(place, &row)])?;
+    }
+    Ok(())
 }
 
 /// The rejected orders that are mended, each with the order that does it and its organisation.

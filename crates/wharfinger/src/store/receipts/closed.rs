@@ -88,8 +88,10 @@ pub(crate) fn write<'r>(
             Value::Integer(at_ms),
             key_id.to_value(),
             note.map_or(Value::Null, Value::Text),
-            ids.as_ref().map_or(Value::Null, |(batch, _)| batch.to_value()),
-            ids.as_ref().map_or(Value::Null, |(_, order)| order.to_value()),
+            ids.as_ref()
+                .map_or(Value::Null, |(batch, _)| batch.to_value()),
+            ids.as_ref()
+                .map_or(Value::Null, |(_, order)| order.to_value()),
             mended_in.map_or(Value::Null, |id| Value::Integer(id.into())),
         ]
     });

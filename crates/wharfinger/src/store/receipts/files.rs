@@ -13,7 +13,11 @@ const SLICE_ROWS: usize = 1_024;
 
 static INSERT: Insert<3> = Insert::new(
     "batch_files",
-    [("batch", "bytea"), ("key_id", "text"), ("file_name", "text")],
+    [
+        ("batch", "bytea"),
+        ("key_id", "text"),
+        ("file_name", "text"),
+    ],
     "",
 );
 

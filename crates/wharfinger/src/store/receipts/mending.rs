@@ -14,7 +14,7 @@ use super::rejection_list::one;
 use super::rejections;
 use crate::store::Store;
 use crate::store::api::{
-    Closed, MendedBy, Recorded, RecordedOutcome, RejectionId, StoreError, Visible,
+    Closed, MendedBy, Recorded, RecordedOutcome, RecordedProblem, RejectionId, StoreError, Visible,
 };
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
@@ -50,8 +50,8 @@ pub(crate) struct Mendable {
     pub organisation: Option<OrganisationId>,
     /// Its position in its batch.
     pub index: u32,
-    /// Code and pointer of each of its errors.
-    pub errors: Vec<(String, String)>,
+    /// Its errors.
+    pub errors: Vec<RecordedProblem>,
 }
 
 /// Whether a batch may mend what it names.
@@ -68,19 +68,16 @@ pub enum MayMend {
 impl Mendable {
     fn of(recorded: &Recorded) -> Self {
         let errors = match &recorded.outcome {
-            RecordedOutcome::Rejected(rejection) => rejection.errors.as_slice(),
+            RecordedOutcome::Rejected(rejection) => rejection.errors.clone(),
             RecordedOutcome::Accepted(_)
             | RecordedOutcome::Updated(..)
             | RecordedOutcome::Unchanged(..)
-            | RecordedOutcome::Withheld => &[],
+            | RecordedOutcome::Withheld => Vec::new(),
         };
-        let errors = errors.iter();
         Self {
             organisation: recorded.organisation,
             index: recorded.index,
-            errors: errors
-                .map(|error| (error.code.clone(), error.pointer.clone()))
-                .collect(),
+            errors,
         }
     }
 }

@@ -5,8 +5,8 @@
 pub(super) mod causes;
 pub(super) mod closed;
 pub(super) mod encoding;
-pub(super) mod files;
 pub(super) mod extents;
+pub(super) mod files;
 pub(super) mod mending;
 pub(super) mod mentions;
 pub(super) mod read;

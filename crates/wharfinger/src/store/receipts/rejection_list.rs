@@ -8,11 +8,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use wharfinger_core::order::organisation::OrgAccess;
 
+use super::causes::without_indexes;
 use super::closed::{self, OfBatch};
 use super::encoding::Kind;
 use super::extents::{BatchExtent, stored_organisation};
 use super::read::{find, find_all};
-use super::causes::without_indexes;
 use super::rejections;
 use crate::store::Store;
 use crate::store::api::{
@@ -68,7 +68,9 @@ pub(crate) fn one(
     rejections::attach_warnings(connection, id.batch, shows, &mut found)?;
     let closed = closed::of_batch(connection, id.batch)?;
     let mut found = found.into_iter();
-    Ok(found.next().map(|order| made(&head, order, &closed, visible)))
+    Ok(found
+        .next()
+        .map(|order| made(&head, order, &closed, visible)))
 }
 
 /// The answer about a rejected order.
@@ -113,7 +115,8 @@ impl<'w> Walk<'w> {
 
     fn page(mut self) -> Result<RejectionPage, Fault> {
         let request = self.request;
-        let (first, mut end) = super::read::bounds(request.received_from_ms, request.received_to_ms);
+        let (first, mut end) =
+            super::read::bounds(request.received_from_ms, request.received_to_ms);
         if let Some(from) = request.from {
             let batch = from.batch.to_bytes();
             if !self.batches(&[from.batch], from.index)? {
@@ -190,7 +193,9 @@ impl<'w> Walk<'w> {
         let (mut ids, mut known_from) = (BTreeSet::<[u8; 16]>::new(), first);
         for organisation in organisations {
             let organisation = stored_organisation(*organisation);
-            let found = select.query_map((first, end, rejected, limit, organisation), |row| row.get(0))?;
+            let found = select.query_map((first, end, rejected, limit, organisation), |row| {
+                row.get(0)
+            })?;
             if let (true, Some(last)) = (found.len() == SLICE_BATCHES, found.last()) {
                 // Older batches of this organisation are not known yet.
                 known_from = known_from.max(*last);
@@ -206,7 +211,8 @@ impl<'w> Walk<'w> {
         self.batches += ids.len();
         let wanted = HashSet::from_iter(ids.iter().copied());
         let found = find_all(self.connection, &wanted)?.into_iter();
-        let mut receipts = HashMap::<_, _>::from_iter(found.map(|(head, of)| (head.id, (head, of))));
+        let mut receipts =
+            HashMap::<_, _>::from_iter(found.map(|(head, of)| (head.id, (head, of))));
         let mut all_closed = closed::of_batches(self.connection, ids)?;
         for (at, id) in ids.iter().enumerate() {
             let Some((head, extents)) = receipts.remove(id) else {
@@ -244,7 +250,9 @@ impl<'w> Walk<'w> {
             *rejected.entry(share.organisation).or_default() += share.counts.rejected;
         }
         let is_wanted = |(organisation, rejected): &(Option<OrganisationId>, u64)| {
-            let is_named = request.organisation.is_none_or(|named| *organisation == Some(named));
+            let is_named = request
+                .organisation
+                .is_none_or(|named| *organisation == Some(named));
             let is_closed = |(whose, _): &&(Option<OrganisationId>, u32)| whose == organisation;
             *rejected > 0
                 && is_named
@@ -274,8 +282,7 @@ impl<'w> Walk<'w> {
                 if self.is_wanted(&order, closed) {
                     let bytes = text_bytes(&order);
                     let is_full = self.page.orders.len() >= self.request.limit.max(1)
-                        || !self.page.orders.is_empty()
-                            && self.text_bytes + bytes > TEXT_BYTES_MAX;
+                        || !self.page.orders.is_empty() && self.text_bytes + bytes > TEXT_BYTES_MAX;
                     if is_full {
                         return Ok(self.stop(head.id, index));
                     }

@@ -211,6 +211,23 @@ pub(crate) fn read_all(connection: &Connection, batch: BatchId) -> Result<Vec<Re
     Ok(found)
 }
 
+/// Passes each listed order of the wanted organisations and kinds of a batch to `note`, one chunk after the other.
+pub(crate) fn for_each(
+    connection: &Connection,
+    batch: BatchId,
+    is_wanted: impl Fn(Option<OrganisationId>, Kind) -> bool,
+    mut note: impl FnMut(Recorded),
+) -> Result<(), Fault> {
+    for chunk in chunk_heads(connection, batch, 0)? {
+        if is_wanted(chunk.organisation, chunk.kind) {
+            let orders = read_orders(connection, &chunk)?;
+            let orders = encoding::read(chunk.organisation, chunk.kind, &orders)?;
+            orders.into_iter().for_each(&mut note);
+        }
+    }
+    Ok(())
+}
+
 /// A rejected order whose errors are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Wanted {
@@ -255,23 +272,6 @@ pub(crate) fn errors_of(
         }
     }
     Ok(found)
-}
-
-/// Passes each listed order of the wanted organisations and kinds of a batch to `note`, one chunk after the other.
-pub(crate) fn for_each(
-    connection: &Connection,
-    batch: BatchId,
-    is_wanted: impl Fn(Option<OrganisationId>, Kind) -> bool,
-    mut note: impl FnMut(Recorded),
-) -> Result<(), Fault> {
-    for chunk in chunk_heads(connection, batch, 0)? {
-        if is_wanted(chunk.organisation, chunk.kind) {
-            let orders = read_orders(connection, &chunk)?;
-            let orders = encoding::read(chunk.organisation, chunk.kind, &orders)?;
-            orders.into_iter().for_each(&mut note);
-        }
-    }
-    Ok(())
 }
 
 /// Some rejected and withheld orders, in batch order.
@@ -422,7 +422,6 @@ pub(crate) fn kinds_of_warnings(
     }
     Ok(kinds)
 }
-
 
 /// The number of orders with warnings per organisation, counted from the chunks of warnings.
 pub(crate) fn count_warned(

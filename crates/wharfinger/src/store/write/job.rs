@@ -103,17 +103,17 @@ impl Task {
         Self::on_locked(import_number(key_id, id))
     }
 
+    /// A task that closes rejected orders of a batch, and writes to the audit log.
+    pub(crate) fn on_rejections(batch: BatchId) -> Self {
+        Self::on_locked(rejections_number(batch))
+    }
+
     /// A task that rolls up statistics, and writes to nothing else.
     pub(crate) fn on_stats() -> Self {
         Self {
             weight: ROLLED_UP_WEIGHT,
             ..Self::on_locked(lock_number("stats"))
         }
-    }
-
-    /// A task that closes rejected orders of a batch, and writes to the audit log.
-    pub(crate) fn on_rejections(batch: BatchId) -> Self {
-        Self::on_locked(rejections_number(batch))
     }
 
     fn on_locked(number: i64) -> Self {

@@ -16,7 +16,10 @@ fn a_dismissed_order_is_closed_with_a_note_and_may_still_be_sent_again() {
     let done = dismiss(&server, "one", &id, r#"{"note":"a test of the shop"}"#);
     assert_eq!(done.status, 200, "{}", done.text());
     let item = done.json();
-    assert_eq!((&item["id"], &item["status"]), (&json!(id), &json!("dismissed")));
+    assert_eq!(
+        (&item["id"], &item["status"]),
+        (&json!(id), &json!("dismissed"))
+    );
     assert_eq!(item["dismissed"]["key_id"], "one");
     assert_eq!(item["dismissed"]["note"], "a test of the shop");
     let listed = seen(&server, "full", "/v1/rejections");
@@ -24,8 +27,15 @@ fn a_dismissed_order_is_closed_with_a_note_and_may_still_be_sent_again() {
     // The first dismissal stays.
     let again = dismiss(&server, "full", &id, r#"{"note":"another"}"#);
     assert_eq!(again.json(), item);
-    let receipt = seen(&server, "one", &format!("/v1/batches/{}", item["batch_id"].as_str().unwrap()));
-    assert_eq!((&receipt["rejected"], &receipt["mended"]), (&json!(1), &json!(0)));
+    let receipt = seen(
+        &server,
+        "one",
+        &format!("/v1/batches/{}", item["batch_id"].as_str().unwrap()),
+    );
+    assert_eq!(
+        (&receipt["rejected"], &receipt["mended"]),
+        (&json!(1), &json!(0))
+    );
     let mended = resubmit(&server, "one", &id, &good("A"));
     assert_eq!(mended.status, 200, "{}", mended.text());
     let item = shown(&server, &id);
@@ -33,7 +43,10 @@ fn a_dismissed_order_is_closed_with_a_note_and_may_still_be_sent_again() {
     assert_eq!(item.get("dismissed"), None);
     let late = dismiss(&server, "one", &id, "");
     assert_eq!(late.status, 409, "{}", late.text());
-    let order = mended.json()["results"][0]["order_id"].as_str().unwrap().to_owned();
+    let order = mended.json()["results"][0]["order_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(late.text().contains(&order), "{}", late.text());
     drop(server);
     let checked = run(data.path(), &["check"]);
@@ -59,7 +72,12 @@ fn a_refused_dismissal_changes_nothing() {
         ("one", id.as_str(), "{", 400),
     ] {
         let answer = dismiss(&server, key, id, body);
-        assert_eq!(answer.status, status, "{key} {id} {body}: {}", answer.text());
+        assert_eq!(
+            answer.status,
+            status,
+            "{key} {id} {body}: {}",
+            answer.text()
+        );
     }
     let target = format!("/v1/rejections/{id}/dismiss?dry_run=true");
     assert_eq!(server.send(&request("POST", &target, "one")).status, 400);
@@ -88,7 +106,10 @@ fn the_audit_log_names_who_closed_an_order() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     let ids = ["A", "B"].map(|key| rejected(&server, "TRK001", key));
-    assert_eq!(dismiss(&server, "one", &ids[0], r#"{"note":"secret"}"#).status, 200);
+    assert_eq!(
+        dismiss(&server, "one", &ids[0], r#"{"note":"secret"}"#).status,
+        200
+    );
     assert_eq!(resubmit(&server, "one", &ids[1], &good("B")).status, 200);
     let administrator = crate::support::changes::administrator(data.path());
     let ask = crate::support::client::Request::new("GET", "/v1/audit")
@@ -98,11 +119,19 @@ fn the_audit_log_names_who_closed_an_order() {
     let of = |action: &str| -> Value {
         let mut entries = entries.iter();
         let found = entries.find(|entry| entry["action"] == action);
-        found.unwrap_or_else(|| panic!("{action}: {}", log.text())).clone()
+        found
+            .unwrap_or_else(|| panic!("{action}: {}", log.text()))
+            .clone()
     };
-    for (action, id) in [("rejection.dismissed", &ids[0]), ("rejection.resubmitted", &ids[1])] {
+    for (action, id) in [
+        ("rejection.dismissed", &ids[0]),
+        ("rejection.resubmitted", &ids[1]),
+    ] {
         let entry = of(action);
-        assert_eq!((&entry["who"], &entry["subject"]), (&json!("one"), &json!("TRK001")));
+        assert_eq!(
+            (&entry["who"], &entry["subject"]),
+            (&json!("one"), &json!("TRK001"))
+        );
         assert_eq!(entry["details"]["rejection"], json!(id));
     }
     assert!(!log.text().contains("secret"), "{}", log.text());

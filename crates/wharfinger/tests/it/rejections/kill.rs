@@ -24,14 +24,29 @@ fn of_two_clients_that_mend_the_same_order_one_wins() {
             sent.map(|thread| thread.join().unwrap())
         });
         let statuses: BTreeSet<_> = answers.iter().map(|answer| answer.status).collect();
-        assert_eq!(statuses, BTreeSet::from([200, 409]), "{}", answers[0].text());
+        assert_eq!(
+            statuses,
+            BTreeSet::from([200, 409]),
+            "{}",
+            answers[0].text()
+        );
         let won = answers.iter().find(|answer| answer.status == 200).unwrap();
         let order = &won.json()["results"][0]["order_id"];
         assert_eq!(&shown(server, id)["mended_by"]["order_id"], order);
         let lost = answers.iter().find(|answer| answer.status == 409).unwrap();
-        assert!(lost.text().contains(order.as_str().unwrap()), "{}", lost.text());
+        assert!(
+            lost.text().contains(order.as_str().unwrap()),
+            "{}",
+            lost.text()
+        );
     }
-    assert_eq!(get(&server, "/v1/orders?organisation=TRK001")["data"].as_array().unwrap().len(), 12);
+    assert_eq!(
+        get(&server, "/v1/orders?organisation=TRK001")["data"]
+            .as_array()
+            .unwrap()
+            .len(),
+        12
+    );
 }
 
 #[test]
@@ -40,8 +55,13 @@ fn a_kill_leaves_no_order_without_the_mark_of_what_it_mends() {
     for round in 0..8 {
         let server = Server::start(data.path());
         let named = |at: usize| format!("{round}-{at}");
-        let ids: Vec<_> = (0..6).map(|at| rejected(&server, "TRK001", &named(at))).collect();
-        assert_eq!(resubmit(&server, "one", &ids[0], &good(&named(0))).status, 200);
+        let ids: Vec<_> = (0..6)
+            .map(|at| rejected(&server, "TRK001", &named(at)))
+            .collect();
+        assert_eq!(
+            resubmit(&server, "one", &ids[0], &good(&named(0))).status,
+            200
+        );
         let address = server.address;
         let sender = std::thread::spawn(move || {
             let Some(mut connection) = Connection::try_open(address) else {
@@ -51,7 +71,10 @@ fn a_kill_leaves_no_order_without_the_mark_of_what_it_mends() {
                 let target = format!("/v1/rejections/{id}/resubmit");
                 let body = good(&format!("{round}-{at}"));
                 // The answer may not arrive.
-                if connection.exchange(&request("POST", &target, "one").body(body)).is_none() {
+                if connection
+                    .exchange(&request("POST", &target, "one").body(body))
+                    .is_none()
+                {
                     return;
                 }
             }
@@ -59,11 +82,17 @@ fn a_kill_leaves_no_order_without_the_mark_of_what_it_mends() {
         server.kill();
         sender.join().unwrap();
         let mut database = Database::of(data.path());
-        let mended = database.rows("select mended_order from closed_rejections").len();
+        let mended = database
+            .rows("select mended_order from closed_rejections")
+            .len();
         drop(database);
         let server = Server::start(data.path());
         let orders = get(&server, "/v1/orders?organisation=TRK001&limit=1000");
-        assert_eq!(orders["data"].as_array().unwrap().len(), mended, "round {round}");
+        assert_eq!(
+            orders["data"].as_array().unwrap().len(),
+            mended,
+            "round {round}"
+        );
         drop(server);
         let report = check(data.path());
         assert!(report.faults.is_empty(), "{report:?}");

@@ -49,9 +49,15 @@ fn each_key_sees_the_rejected_orders_of_its_organisations_newest_batch_first() {
     }
     let item = &seen(&server, "one", "/v1/rejections?limit=1")["data"][0];
     assert_eq!(item["id"], later);
-    assert_eq!((&item["index"], &item["key_id"]), (&json!(0), &json!("full")));
+    assert_eq!(
+        (&item["index"], &item["key_id"]),
+        (&json!(0), &json!("full"))
+    );
     assert_eq!(item["organisation"], "TRK001");
-    assert_eq!((&item["dialect"], &item["status"]), (&json!("native"), &json!("open")));
+    assert_eq!(
+        (&item["dialect"], &item["status"]),
+        (&json!("native"), &json!("open"))
+    );
     assert_eq!(item["errors"][0]["pointer"], "/placed_at");
     assert!(item["errors"][0]["message"].as_str().unwrap().contains(' '));
     // The results and the rejected orders of the batch name the same id.
@@ -69,10 +75,22 @@ fn a_rejected_order_is_shown_as_it_came_also_where_it_cannot_be_parsed() {
     let text = r#"{"key": "A-1",   "total": 1.50}"#;
     let lines = format!("{text}\n{{\"key\": \"A-2\",\n");
     let sent = request("POST", "/v1/batches?organisation=TRK001", "one");
-    let sent = server.send(&sent.header("content-type", "application/x-ndjson").body(lines));
+    let sent = server.send(
+        &sent
+            .header("content-type", "application/x-ndjson")
+            .body(lines),
+    );
     assert_eq!(sent.status, 422, "{}", sent.text());
-    let first = ask(&server, "one", &format!("/v1/rejections/{}", order_id(&sent, 0)));
-    assert!(first.text().contains(&format!(r#""order":{text}"#)), "{}", first.text());
+    let first = ask(
+        &server,
+        "one",
+        &format!("/v1/rejections/{}", order_id(&sent, 0)),
+    );
+    assert!(
+        first.text().contains(&format!(r#""order":{text}"#)),
+        "{}",
+        first.text()
+    );
     assert_eq!(first.json()["line"], 1);
     let second = shown(&server, &order_id(&sent, 1));
     assert_eq!(second["order"], Value::Null);
@@ -82,7 +100,10 @@ fn a_rejected_order_is_shown_as_it_came_also_where_it_cannot_be_parsed() {
     let again = resubmit(&server, "one", &order_id(&sent, 1), "");
     assert_eq!(again.status, 409, "{}", again.text());
     let detail = again.json()["detail"].clone();
-    assert_eq!(detail, "The order as it was sent is not JSON; send the mended order as the body");
+    assert_eq!(
+        detail,
+        "The order as it was sent is not JSON; send the mended order as the body"
+    );
     assert_eq!(rows(data.path()), before, "nothing was stored");
     let mended = resubmit(&server, "one", &order_id(&sent, 1), &good("A-2"));
     assert_eq!(mended.status, 200, "{}", mended.text());
@@ -115,7 +136,10 @@ fn filters_choose_by_cause_key_batch_dialect_and_time() {
     ] {
         assert_eq!(keys(&server, "full", query), expected, "{query}");
     }
-    let code = shown(&server, &third)["errors"][0]["code"].as_str().unwrap().to_owned();
+    let code = shown(&server, &third)["errors"][0]["code"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let both = format!("?code={code}&pointer=/placed_at");
     assert_eq!(keys(&server, "full", &both), ["A", "A"]);
     let batch = format!("?batch={}", batch_id(&first));
@@ -123,11 +147,22 @@ fn filters_choose_by_cause_key_batch_dialect_and_time() {
     assert_eq!(keys(&server, "other", &batch), [""; 0]);
     assert!(reevoo.status >= 400);
     // Open ones: neither mended nor dismissed.
-    assert_eq!(resubmit(&server, "full", &order_id(&first, 0), &good("A")).status, 200);
+    assert_eq!(
+        resubmit(&server, "full", &order_id(&first, 0), &good("A")).status,
+        200
+    );
     assert_eq!(dismiss(&server, "full", &third, "").status, 200);
     assert_eq!(keys(&server, "full", "?open=true"), ["R-1", "L-1"]);
     assert_eq!(keys(&server, "full", "?open=false").len(), 4);
-    for wrong in ["open=1", "batch=7", "since=today", "dialect=x", "limit=0", "after=x", "kez=A"] {
+    for wrong in [
+        "open=1",
+        "batch=7",
+        "since=today",
+        "dialect=x",
+        "limit=0",
+        "after=x",
+        "kez=A",
+    ] {
         let answer = ask(&server, "full", &format!("/v1/rejections?{wrong}"));
         assert_eq!(answer.status, 400, "{wrong}: {}", answer.text());
     }
@@ -154,18 +189,28 @@ fn a_key_learns_who_it_is() {
 fn a_key_lists_its_imports_newest_first() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    let ids: Vec<_> = (1..=3).map(|n| format!("019a0000-0000-4000-8000-00000000000{n}")).collect();
+    let ids: Vec<_> = (1..=3)
+        .map(|n| format!("019a0000-0000-4000-8000-00000000000{n}"))
+        .collect();
     for id in &ids {
         let put = format!("/v1/imports/{id}?organisation=TRK001");
         let put = request("PUT", &put, "one").body(good(id));
-        assert_eq!(server.send(&put.header("wharfinger-file-name", "a%20b.ndjson")).status, 200);
+        assert_eq!(
+            server
+                .send(&put.header("wharfinger-file-name", "a%20b.ndjson"))
+                .status,
+            200
+        );
     }
     let mut found = Vec::new();
     let mut target = "/v1/imports?limit=2".to_owned();
     loop {
         let page = seen(&server, "one", &target);
         let data = page["data"].as_array().unwrap();
-        found.extend(data.iter().map(|import| import["id"].as_str().unwrap().to_owned()));
+        found.extend(
+            data.iter()
+                .map(|import| import["id"].as_str().unwrap().to_owned()),
+        );
         let Some(next) = page["next"].as_str() else {
             break;
         };

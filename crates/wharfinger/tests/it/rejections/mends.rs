@@ -10,8 +10,14 @@ use crate::support::v1::{batch_id, get, order, order_id, request, submit};
 fn statuses(server: &Server, batch: &str) -> Vec<String> {
     let page = seen(server, "full", &format!("/v1/rejections?batch={batch}"));
     let data = page["data"].as_array().unwrap().iter();
-    data.map(|item| format!("{} {}", item["key"].as_str().unwrap_or("-"), item["status"].as_str().unwrap()))
-        .collect()
+    data.map(|item| {
+        format!(
+            "{} {}",
+            item["key"].as_str().unwrap_or("-"),
+            item["status"].as_str().unwrap()
+        )
+    })
+    .collect()
 }
 
 #[test]
@@ -19,13 +25,25 @@ fn accepted_orders_close_the_rejected_ones_with_their_keys() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     let faulty = |key: &str| json!({"key": key});
-    let bad = [faulty("A"), faulty("B"), faulty("C"), faulty("A"), json!({}), order("D"), faulty("E")];
+    let bad = [
+        faulty("A"),
+        faulty("B"),
+        faulty("C"),
+        faulty("A"),
+        json!({}),
+        order("D"),
+        faulty("E"),
+    ];
     let (first, _) = submit(&server, "TRK001", &bad);
     let (other, _) = submit(&server, "TRK002", &[faulty("A")]);
     let batch = batch_id(&first);
-    assert_eq!(dismiss(&server, "one", &order_id(&first, 2), "").status, 200);
+    assert_eq!(
+        dismiss(&server, "one", &order_id(&first, 2), "").status,
+        200
+    );
     let send = |organisation: &str, dialect: &str, orders: &[Value]| {
-        let target = format!("/v1/batches?organisation={organisation}&dialect={dialect}&mends={batch}");
+        let target =
+            format!("/v1/batches?organisation={organisation}&dialect={dialect}&mends={batch}");
         let body = serde_json::to_vec(orders).unwrap();
         server.send(&request("POST", &target, "full").body(body))
     };
@@ -34,17 +52,41 @@ fn accepted_orders_close_the_rejected_ones_with_their_keys() {
     let of_reevoo = json!({"order_ref": "A", "order_date": "01-02-2026", "customer": {"email": "a@example.com", "surname": "S"}, "order_items": [{"sku": "S"}]});
     assert_eq!(send("TRK001", "reevoo", &[of_reevoo]).status, 200);
     assert_eq!(send("TRK001", "native", &[faulty("B")]).status, 422);
-    let open = ["A open", "B open", "C dismissed", "A open", "- open", "E open"];
+    let open = [
+        "A open",
+        "B open",
+        "C dismissed",
+        "A open",
+        "- open",
+        "E open",
+    ];
     assert_eq!(statuses(&server, batch), open);
-    let mending = send("TRK001", "native", &[order("A"), faulty("B"), order("C"), order("D"), order("X")]);
+    let mending = send(
+        "TRK001",
+        "native",
+        &[order("A"), faulty("B"), order("C"), order("D"), order("X")],
+    );
     assert_eq!(mending.status, 207, "{}", mending.text());
-    let now = ["A mended", "B open", "C mended", "A mended", "- open", "E open"];
+    let now = [
+        "A mended", "B open", "C mended", "A mended", "- open", "E open",
+    ];
     assert_eq!(statuses(&server, batch), now);
     assert_eq!(get(&server, &format!("/v1/batches/{batch}"))["mended"], 3);
     // Unchanged orders count too. What is mended stays as it is.
-    let before = seen(&server, "full", &format!("/v1/rejections/{}", order_id(&first, 0)));
-    assert_eq!(send("TRK001", "native", &[order("A"), order("B")]).status, 200);
-    let after = seen(&server, "full", &format!("/v1/rejections/{}", order_id(&first, 0)));
+    let before = seen(
+        &server,
+        "full",
+        &format!("/v1/rejections/{}", order_id(&first, 0)),
+    );
+    assert_eq!(
+        send("TRK001", "native", &[order("A"), order("B")]).status,
+        200
+    );
+    let after = seen(
+        &server,
+        "full",
+        &format!("/v1/rejections/{}", order_id(&first, 0)),
+    );
     assert_eq!(before, after);
     assert_eq!(get(&server, &format!("/v1/batches/{batch}"))["mended"], 4);
     assert_eq!(keys(&server, "other", "?open=true"), ["A"]);

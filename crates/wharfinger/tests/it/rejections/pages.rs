@@ -29,7 +29,8 @@ fn pages_of_a_thousand_have_each_rejected_order_once() {
     let mut expected = Vec::new();
     for batch in 0..3 {
         let organisation = |at: u32| if at % 3 == 0 { "TRK002" } else { "TRK001" };
-        let orders = (0..1_500).map(|at| json!({"organisation": organisation(at), "key": format!("{batch}-{at}")}));
+        let orders = (0..1_500)
+            .map(|at| json!({"organisation": organisation(at), "key": format!("{batch}-{at}")}));
         let body = serde_json::to_vec(&orders.collect::<Vec<_>>()).unwrap();
         let sent = server.send(&request("POST", "/v1/batches?results=none", "full").body(body));
         assert_eq!(sent.status, 422, "{}", sent.text());
@@ -37,7 +38,10 @@ fn pages_of_a_thousand_have_each_rejected_order_once() {
         expected.splice(0..0, (0..1_500).map(|at| format!("{batch}-{at}")));
     }
     let (items, pages) = all(&server, "full", "limit=1000");
-    let found: Vec<_> = items.iter().map(|item| item["key"].as_str().unwrap().to_owned()).collect();
+    let found: Vec<_> = items
+        .iter()
+        .map(|item| item["key"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(found, expected);
     assert_eq!(pages, 5);
     let (of_one, _) = all(&server, "one", "limit=7");
@@ -63,7 +67,10 @@ fn pages_of_a_thousand_have_each_rejected_order_once() {
     assert_eq!(sent.status, 200, "{}", sent.text());
     assert_eq!(keys(&server, "full", "?limit=2&open=true"), ["1-0", "1-1"]);
     let receipt = seen(&server, "other", &format!("/v1/batches/{newest}"));
-    assert_eq!((&receipt["rejected"], &receipt["mended"]), (&json!(500), &json!(500)));
+    assert_eq!(
+        (&receipt["rejected"], &receipt["mended"]),
+        (&json!(500), &json!(500))
+    );
     let (open, _) = all(&server, "full", "limit=1000&open=true");
     assert_eq!(open.len(), 3_000);
     assert_ne!(batch_id(&sent), newest);

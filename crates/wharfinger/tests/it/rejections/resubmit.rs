@@ -41,7 +41,10 @@ fn a_mended_order_is_stored_and_the_rejection_knows_it() {
     let item = shown(&server, &id);
     assert_eq!(item["status"], "mended");
     assert_eq!(item["mended_by"]["batch_id"], batch_id(&mended));
-    assert_eq!(item["mended_by"]["order_id"], answer["results"][0]["order_id"]);
+    assert_eq!(
+        item["mended_by"]["order_id"],
+        answer["results"][0]["order_id"]
+    );
     let receipt = get(&server, &format!("/v1/batches/{}", batch_id(&mended)));
     let of_old = item["batch_id"].as_str().unwrap();
     assert_eq!(receipt["mends"], of_old);
@@ -53,7 +56,10 @@ fn a_mended_order_is_stored_and_the_rejection_knows_it() {
         let late = resubmit(&server, "one", &id, &body);
         assert_eq!(late.status, 409, "{}", late.text());
         let order = item["mended_by"]["order_id"].as_str().unwrap();
-        let why = format!("The rejected order was mended before, by order {order} of batch {}", batch_id(&mended));
+        let why = format!(
+            "The rejected order was mended before, by order {order} of batch {}",
+            batch_id(&mended)
+        );
         assert_eq!(late.json()["detail"], why);
     }
     assert_eq!(rows(data.path()), before, "nothing was stored");
@@ -83,12 +89,26 @@ fn a_refused_resubmission_stores_nothing() {
         ("one", id.as_str(), "{", 400),
     ] {
         let answer = resubmit(&server, key, id, body);
-        assert_eq!(answer.status, status, "{key} {id} {body}: {}", answer.text());
+        assert_eq!(
+            answer.status,
+            status,
+            "{key} {id} {body}: {}",
+            answer.text()
+        );
     }
-    for query in ["mends=x", "dialect=native", "organisation=TRK002", "dry_run=maybe"] {
+    for query in [
+        "mends=x",
+        "dialect=native",
+        "organisation=TRK002",
+        "dry_run=maybe",
+    ] {
         let target = format!("/v1/rejections/{id}/resubmit?{query}");
         let answer = server.send(&request("POST", &target, "one").body(whole.clone()));
-        assert!((400..405).contains(&answer.status), "{query}: {}", answer.text());
+        assert!(
+            (400..405).contains(&answer.status),
+            "{query}: {}",
+            answer.text()
+        );
     }
     assert_eq!(rows(data.path()), before, "nothing was stored");
 }
@@ -108,7 +128,13 @@ fn a_repeated_resubmission_gets_the_same_answer() {
     assert_eq!(once.text(), again.text());
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     assert_eq!(send(&good("B")).status, 422);
-    assert_eq!(get(&server, "/v1/batches")["data"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        get(&server, "/v1/batches")["data"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
 }
 
 #[test]
@@ -127,7 +153,10 @@ fn an_order_without_a_known_organisation_is_mended_by_its_sender() {
     let mended = server.send(&request("POST", &target, "full").body(good("A")));
     assert_eq!(mended.status, 200, "{}", mended.text());
     let item = shown(&server, &id);
-    assert_eq!((&item["status"], &item["organisation"]), (&json!("mended"), &Value::Null));
+    assert_eq!(
+        (&item["status"], &item["organisation"]),
+        (&json!("mended"), &Value::Null)
+    );
     drop(server);
     let checked = run(data.path(), &["check"]);
     assert!(checked.status.success(), "{checked:?}");
@@ -138,9 +167,8 @@ fn what_mended_an_order_is_hidden_from_a_key_that_cannot_see_it() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     let id = rejected(&server, "TRK001", "A");
-    let mut order: Value = serde_json::from_str(&good("A")).unwrap();
-    order["organisation"] = "TRK002".into();
-    let mended = resubmit(&server, "full", &id, &order.to_string());
+    let target = format!("/v1/rejections/{id}/resubmit?organisation=TRK002");
+    let mended = server.send(&request("POST", &target, "full").body(good("A")));
     assert_eq!(mended.status, 200, "{}", mended.text());
     assert!(shown(&server, &id)["mended_by"]["order_id"].is_string());
     let by_one = seen(&server, "one", &format!("/v1/rejections/{id}"));
@@ -184,18 +212,37 @@ fn orders_of_vendors_are_mended_in_their_own_dialect() {
     let server = Server::start(data.path());
     for (dialect, sent, mended) in of_vendors() {
         let sent: Response = server.send(&sent);
-        let listed = seen(&server, "full", &format!("/v1/rejections?dialect={dialect}"));
+        let listed = seen(
+            &server,
+            "full",
+            &format!("/v1/rejections?dialect={dialect}"),
+        );
         let item = &listed["data"][0];
-        assert_eq!(item["status"], "open", "{dialect}: {} {listed}", sent.text());
+        assert_eq!(
+            item["status"],
+            "open",
+            "{dialect}: {} {listed}",
+            sent.text()
+        );
         let id = item["id"].as_str().unwrap();
         let again = resubmit(&server, "one", id, "");
         assert_eq!(again.status, 422, "{dialect}: {}", again.text());
         let done = resubmit(&server, "one", id, mended);
         assert_eq!(done.status, 200, "{dialect}: {}", done.text());
-        assert_eq!(done.json()["results"][0]["outcome"], "accepted", "{dialect}");
+        assert_eq!(
+            done.json()["results"][0]["outcome"],
+            "accepted",
+            "{dialect}"
+        );
         let item = shown(&server, id);
-        assert_eq!((&item["status"], &item["dialect"]), (&json!("mended"), &json!(dialect)));
+        assert_eq!(
+            (&item["status"], &item["dialect"]),
+            (&json!("mended"), &json!(dialect))
+        );
         let order = item["mended_by"]["order_id"].as_str().unwrap();
-        assert_eq!(get(&server, &format!("/v1/orders/{order}"))["dialect"], dialect);
+        assert_eq!(
+            get(&server, &format!("/v1/orders/{order}"))["dialect"],
+            dialect
+        );
     }
 }

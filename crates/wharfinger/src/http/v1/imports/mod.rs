@@ -13,7 +13,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 use wharfinger_core::dialect::Parameter;
-use wharfinger_core::dialect::ParameterKind::{Boolean, Dialect, Number, OneOf, Organisation};
+use wharfinger_core::dialect::ParameterKind::{
+    Boolean, Dialect, FileName, Number, OneOf, Organisation,
+};
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::Scope;
@@ -55,6 +57,11 @@ pub(super) static ROUTES: &[Route] = &[
                 "import-offset",
                 Number(0, u64::MAX),
                 "Number of lines that are already committed. Default: 0",
+            ),
+            Parameter::header(
+                "wharfinger-file-name",
+                FileName,
+                "The name of the file that the orders were read from, percent-encoded UTF-8. The receipts name it",
             ),
             Parameter::header(
                 "import-complete",
@@ -188,7 +195,9 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let imports = page.imports.iter();
     Ok(ok(&Page {
         data: imports.map(|import| view(app, call, import)).collect(),
-        next: page.next.map(|next| cursor::write("imports", &(next.0, next.1.into_bytes()))),
+        next: page
+            .next
+            .map(|next| cursor::write("imports", &(next.0, next.1.into_bytes()))),
     }))
 }
 

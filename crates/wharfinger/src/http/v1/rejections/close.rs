@@ -47,9 +47,7 @@ pub(super) async fn resubmit(
         policy: Policy::default(),
         results: Results::default(),
         file_name: file_name(&call.head)?,
-        ..BatchOptions::for_dialect(
-            dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?,
-        )
+        ..BatchOptions::for_dialect(dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?)
     };
     let organisation = match call.organisation {
         Some(named) => Some(named),

@@ -26,9 +26,7 @@ use super::route::{Kind, Route};
 use crate::http::describe::{Bodies, Content, object, reference};
 use crate::intake::app::App;
 use crate::intake::request_context::Call;
-use crate::store::{
-    Closed, ReadRejections, RecordedOutcome, RejectedOrder, RejectionId, Store,
-};
+use crate::store::{Closed, ReadRejections, RecordedOutcome, RejectedOrder, RejectionId, Store};
 
 /// Routes of rejected orders over all batches.
 pub(super) static ROUTES: &[Route] = &[
@@ -192,7 +190,11 @@ fn resubmit_bodies(generator: &mut SchemaGenerator) -> Bodies {
         "anyOf": [reference("Order"), {"type": "object"}],
     });
     Bodies::answering(vec![
-        (200, "The order was stored, and the rejected one is mended", vec![stored]),
+        (
+            200,
+            "The order was stored, and the rejected one is mended",
+            vec![stored],
+        ),
         (
             422,
             "The order was rejected again",

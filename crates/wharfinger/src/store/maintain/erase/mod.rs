@@ -123,9 +123,9 @@ impl Store {
         erasing.customer().await?;
         erasing.texts(&orders).await?;
         erasing.rejections().await?;
-        erasing.statistics().await?;
         erasing.notes().await?;
         erasing.file_names().await?;
+        erasing.statistics().await?;
         erasing.answers().await?;
         erasing.deliveries().await?;
         erasing.addresses().await?;
@@ -295,17 +295,6 @@ impl Erasing<'_> {
         Ok(())
     }
 
-    /// Removes the address from the causes of rejections in the statistics.
-    async fn statistics(&mut self) -> Result<(), StoreError> {
-        let roll_up =
-            |txn: &mut WriteTxn<'_>, _: &Person| stats::roll_up(txn.connection, clock::now_ms());
-        while self.write(roll_up).await? {}
-        let erase = |txn: &mut WriteTxn<'_>, person: &Person| {
-            stats::erase_mentions(txn.connection, person.mentioned())
-        };
-        self.write(erase).await
-    }
-
     /// Removes the notes of dismissed orders that mention the person.
     async fn notes(&mut self) -> Result<(), StoreError> {
         let mut after = None;
@@ -338,14 +327,24 @@ impl Erasing<'_> {
             };
             let (found, then) = self.read(look).await?;
             if !found.is_empty() {
-                let erase = move |txn: &mut WriteTxn<'_>, _: &Person| {
-                    files::erase(txn.connection, &found)
-                };
+                let erase =
+                    move |txn: &mut WriteTxn<'_>, _: &Person| files::erase(txn.connection, &found);
                 self.write(erase).await?;
             }
             next = then;
         }
         Ok(())
+    }
+
+    /// Removes the address from the causes of rejections in the statistics.
+    async fn statistics(&mut self) -> Result<(), StoreError> {
+        let roll_up =
+            |txn: &mut WriteTxn<'_>, _: &Person| stats::roll_up(txn.connection, clock::now_ms());
+        while self.write(roll_up).await? {}
+        let erase = |txn: &mut WriteTxn<'_>, person: &Person| {
+            stats::erase_mentions(txn.connection, person.mentioned())
+        };
+        self.write(erase).await
     }
 
     /// Erases the saved responses to batches that had data of the person, and those that mention the address.
