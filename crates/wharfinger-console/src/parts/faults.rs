@@ -39,7 +39,8 @@ impl<'f> Placed<'f> {
             };
             places.fill(Some(here));
         }
-        let mark = |(number, place): (usize, &Option<Place>)| Some((place.as_ref()?.mark(text), number));
+        let mark =
+            |(number, place): (usize, &Option<Place>)| Some((place.as_ref()?.mark(text), number));
         let mut marks: Vec<_> = places.iter().enumerate().filter_map(mark).collect();
         marks.sort_by_key(|(range, number)| (range.start, range.end, *number));
         Self {
@@ -171,15 +172,25 @@ mod tests {
         let made = marked_order(order, &[fault("/a")], "m").into_string();
         assert!(!made.contains("<script") && !made.contains("<b>"), "{made}");
         assert!(!made.contains('\u{202e}'), "{made}");
-        assert!(made.contains(r#"<mark id="m0">&quot;&lt;script&gt;<span class="sign">\u202e</span>&quot;</mark>"#), "{made}");
-        assert!(made.contains("write <span class=\"sign\">\\u202e</span>it"), "{made}");
+        assert!(
+            made.contains(
+                r#"<mark id="m0">&quot;&lt;script&gt;<span class="sign">\u202e</span>&quot;</mark>"#
+            ),
+            "{made}"
+        );
+        assert!(
+            made.contains("write <span class=\"sign\">\\u202e</span>it"),
+            "{made}"
+        );
     }
 
     #[test]
     fn ten_thousand_faults_are_cut_with_a_count() {
         let lines: Vec<_> = (0..10_000).map(|_| r#"{"sku":""}"#).collect();
         let order = format!(r#"{{"lines":[{}]}}"#, lines.join(","));
-        let faults: Vec<_> = (0..10_000).map(|at| fault(&format!("/lines/{at}/sku"))).collect();
+        let faults: Vec<_> = (0..10_000)
+            .map(|at| fault(&format!("/lines/{at}/sku")))
+            .collect();
         let made = marked_order(&order, &faults, "m").into_string();
         assert_eq!(made.matches("<mark").count(), FAULTS_MAX);
         assert!(made.contains("9,950 more faults"), "{made}");
@@ -189,7 +200,10 @@ mod tests {
     #[test]
     fn a_text_that_is_no_json_is_marked_where_it_cannot_be_read() {
         let made = marked_order("{\"a\": 'x'}", &[fault("")], "m").into_string();
-        assert!(made.contains("{&quot;a&quot;: <mark id=\"m0\">'</mark>x'}"), "{made}");
+        assert!(
+            made.contains("{&quot;a&quot;: <mark id=\"m0\">'</mark>x'}"),
+            "{made}"
+        );
     }
 
     #[test]

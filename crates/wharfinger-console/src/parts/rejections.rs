@@ -87,7 +87,9 @@ impl Rejection {
 
 /// Reads a rejected order with its text.
 pub(crate) async fn rejection(visit: &Visit, id: &str) -> Result<Rejection, Refused> {
-    visit.get(&format!("/v1/rejections/{}", api::segment(id))).await
+    visit
+        .get(&format!("/v1/rejections/{}", api::segment(id)))
+        .await
 }
 
 /// What became of an order that was sent again, or what would become of it.
@@ -137,8 +139,11 @@ pub(crate) async fn resubmit(
 
 /// The pointer of a cause: positions in arrays are `*`.
 pub(crate) fn general(pointer: &str) -> String {
-    let is_position = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
-    let tokens = pointer.split('/').map(|token| if is_position(token) { "*" } else { token });
+    let is_position =
+        |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_digit());
+    let tokens = pointer
+        .split('/')
+        .map(|token| if is_position(token) { "*" } else { token });
     tokens.collect::<Vec<_>>().join("/")
 }
 
@@ -166,8 +171,15 @@ mod tests {
         let answer = r#"{"id":"1","batch_id":"2","index":0,"organisation":null,"dialect":"native","key":null,"key_id":"k",
             "received_at":"2026-11-30T00:00:00Z","status":"open","order":{"a": 1.50, "b":123456789012345678901234567890}}"#;
         let read: Rejection = serde_json::from_str(answer).unwrap();
-        assert_eq!(read.text(), Some(r#"{"a": 1.50, "b":123456789012345678901234567890}"#));
-        let answer = answer.replacen(r#""order":{"a": 1.50, "b":123456789012345678901234567890}"#, r#""order":null,"order_text":"{'a'""#, 1);
+        assert_eq!(
+            read.text(),
+            Some(r#"{"a": 1.50, "b":123456789012345678901234567890}"#)
+        );
+        let answer = answer.replacen(
+            r#""order":{"a": 1.50, "b":123456789012345678901234567890}"#,
+            r#""order":null,"order_text":"{'a'""#,
+            1,
+        );
         let read: Rejection = serde_json::from_str(&answer).unwrap();
         assert_eq!(read.text(), Some("{'a'"));
     }

@@ -20,7 +20,10 @@ pub(crate) fn suggestions(fault: &Fault) -> Vec<Suggestion> {
     let Some(hint) = fault.hint.as_deref() else {
         return Vec::new();
     };
-    if let Some((before, meant)) = hint.strip_suffix('?').and_then(|hint| hint.rsplit_once("did you mean ")) {
+    if let Some((before, meant)) = hint
+        .strip_suffix('?')
+        .and_then(|hint| hint.rsplit_once("did you mean "))
+    {
         return match fault.code.as_str() {
             "not_name" => vec![Suggestion::Name(fault.pointer.clone(), meant.to_owned())],
             "required" => misspelt(fault, before, meant).into_iter().collect(),
@@ -42,7 +45,10 @@ pub(crate) fn suggestions(fault: &Fault) -> Vec<Suggestion> {
     };
     if said == "write https:// before it" {
         let value = fault.value.as_deref().and_then(whole_text);
-        return value.map(|value| Suggestion::Value(format!("https://{value}"))).into_iter().collect();
+        return value
+            .map(|value| Suggestion::Value(format!("https://{value}")))
+            .into_iter()
+            .collect();
     }
     if let Some(meant) = said.strip_prefix("use a hyphen: ") {
         return whole(meant).into_iter().collect();
@@ -61,7 +67,10 @@ fn values_of(values: &str) -> Vec<Suggestion> {
     let values = values.split(';').next().unwrap_or_default();
     let values = values.split(" if ").next().unwrap_or_default();
     let values = values.split(", without ").next().unwrap_or_default();
-    let values = values.replace(", or ", "\n").replace(" or ", "\n").replace(", ", "\n");
+    let values = values
+        .replace(", or ", "\n")
+        .replace(" or ", "\n")
+        .replace(", ", "\n");
     let values: Vec<_> = values.split('\n').map(whole).collect();
     // One that is no value shows that the sentence is of another form.
     let values: Option<Vec<_>> = values.into_iter().collect();
@@ -94,9 +103,14 @@ fn misspelt(fault: &Fault, before: &str, meant: &str) -> Option<Suggestion> {
 /// A value that is not cut and not a sentence.
 fn whole(value: &str) -> Option<Suggestion> {
     let value = value.trim();
-    let value = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value);
+    let value = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'))
+        .unwrap_or(value);
     let is_sentence = value.starts_with("null") || value.split(' ').count() > 2;
-    whole_text(value).filter(|_| !is_sentence).map(|value| Suggestion::Value(value.to_owned()))
+    whole_text(value)
+        .filter(|_| !is_sentence)
+        .map(|value| Suggestion::Value(value.to_owned()))
 }
 
 /// A text that is not empty and was not cut.
@@ -118,39 +132,141 @@ mod tests {
             rule: some(rule),
             hint: some(hint),
         };
-        let suggestions = suggestions(&fault).into_iter().map(|suggestion| match suggestion {
-            Suggestion::Value(value) => value,
-            Suggestion::Name(from, to) => format!("{from} -> {to}"),
-        });
+        let suggestions = suggestions(&fault)
+            .into_iter()
+            .map(|suggestion| match suggestion {
+                Suggestion::Value(value) => value,
+                Suggestion::Name(from, to) => format!("{from} -> {to}"),
+            });
         suggestions.collect()
     }
 
     #[test]
     fn a_hint_that_gives_a_value_gives_a_button() {
         let cases: &[(&str, &str, &str, &[&str])] = &[
-            ("not_email", "a@b,de", "a@b,de: did you mean a@b.de?", &["a@b.de"]),
-            ("not_country", "Deutschland", "Deutschland: did you mean DE?", &["DE"]),
-            ("not_country", "Narnia", "Narnia: a country is two capital letters, such as GB", &[]),
-            ("not_date", "31.12.2026", "31.12.2026: did you mean 2026-12-31?", &["2026-12-31"]),
-            ("not_date", "3/4/2026", "3/4/2026: write 2026-04-03, or 2026-03-04 if the month comes first", &["2026-04-03", "2026-03-04"]),
-            ("not_date", "1/2/26", "1/2/26: the year needs four digits; write 2026-02-01, or 2026-01-02 if the month comes first", &["2026-02-01", "2026-01-02"]),
-            ("not_date", "1764460800", "this is a Unix time; write \"2025-11-30\"", &["2025-11-30"]),
-            ("not_date", "30-11-2026 10:00", "30-11-2026 10:00: write 30-11-2026, without the time", &["30-11-2026"]),
-            ("not_date", "2026-11-30 9:00", "2026-11-30 9:00: write 2026-11-30 09:00:00", &["2026-11-30 09:00:00"]),
-            ("not_price", "1.234", "1.234: write 1234, or 1,234 if the point is the decimal sign", &["1234", "1,234"]),
+            (
+                "not_email",
+                "a@b,de",
+                "a@b,de: did you mean a@b.de?",
+                &["a@b.de"],
+            ),
+            (
+                "not_country",
+                "Deutschland",
+                "Deutschland: did you mean DE?",
+                &["DE"],
+            ),
+            (
+                "not_country",
+                "Narnia",
+                "Narnia: a country is two capital letters, such as GB",
+                &[],
+            ),
+            (
+                "not_date",
+                "31.12.2026",
+                "31.12.2026: did you mean 2026-12-31?",
+                &["2026-12-31"],
+            ),
+            (
+                "not_date",
+                "3/4/2026",
+                "3/4/2026: write 2026-04-03, or 2026-03-04 if the month comes first",
+                &["2026-04-03", "2026-03-04"],
+            ),
+            (
+                "not_date",
+                "1/2/26",
+                "1/2/26: the year needs four digits; write 2026-02-01, or 2026-01-02 if the month comes first",
+                &["2026-02-01", "2026-01-02"],
+            ),
+            (
+                "not_date",
+                "1764460800",
+                "this is a Unix time; write \"2025-11-30\"",
+                &["2025-11-30"],
+            ),
+            (
+                "not_date",
+                "30-11-2026 10:00",
+                "30-11-2026 10:00: write 30-11-2026, without the time",
+                &["30-11-2026"],
+            ),
+            (
+                "not_date",
+                "2026-11-30 9:00",
+                "2026-11-30 9:00: write 2026-11-30 09:00:00",
+                &["2026-11-30 09:00:00"],
+            ),
+            (
+                "not_price",
+                "1.234",
+                "1.234: write 1234, or 1,234 if the point is the decimal sign",
+                &["1234", "1,234"],
+            ),
             ("not_price", "-1", "-1: a price is not negative", &[]),
-            ("not_integer", "1.5x", "1.5x: write 2; if the point is the decimal sign, it is no whole number", &["2"]),
+            (
+                "not_integer",
+                "1.5x",
+                "1.5x: write 2; if the point is the decimal sign, it is no whole number",
+                &["2"],
+            ),
             ("not_boolean", "ja", "ja: write true", &["true"]),
-            ("not_boolean", "hm", "hm: write true or false", &["true", "false"]),
-            ("not_currency", "kr", "kr: write SEK, DKK or NOK", &["SEK", "DKK", "NOK"]),
-            ("not_locale", "en_GB", "en_GB: use a hyphen: en-GB", &["en-GB"]),
-            ("not_text", "true", "true: write it as text: \"true\"", &["true"]),
-            ("not_of_form", "a.example", "a.example: write https:// before it", &["https://a.example"]),
-            ("not_json", "None", "JSON has no such value; write null, or leave the attribute out", &[]),
-            ("lone_surrogate", "", "an emoji was cut in half; write the whole character, or both of its escapes", &[]),
+            (
+                "not_boolean",
+                "hm",
+                "hm: write true or false",
+                &["true", "false"],
+            ),
+            (
+                "not_currency",
+                "kr",
+                "kr: write SEK, DKK or NOK",
+                &["SEK", "DKK", "NOK"],
+            ),
+            (
+                "not_locale",
+                "en_GB",
+                "en_GB: use a hyphen: en-GB",
+                &["en-GB"],
+            ),
+            (
+                "not_text",
+                "true",
+                "true: write it as text: \"true\"",
+                &["true"],
+            ),
+            (
+                "not_of_form",
+                "a.example",
+                "a.example: write https:// before it",
+                &["https://a.example"],
+            ),
+            (
+                "not_json",
+                "None",
+                "JSON has no such value; write null, or leave the attribute out",
+                &[],
+            ),
+            (
+                "lone_surrogate",
+                "",
+                "an emoji was cut in half; write the whole character, or both of its escapes",
+                &[],
+            ),
             ("required", "", "blank text counts as missing", &[]),
-            ("not_email", "x", "x: did you mean aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…?", &[]),
-            ("not_number", "write 5", "write 5: a number is digits, such as 10.50", &[]),
+            (
+                "not_email",
+                "x",
+                "x: did you mean aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…?",
+                &[],
+            ),
+            (
+                "not_number",
+                "write 5",
+                "write 5: a number is digits, such as 10.50",
+                &[],
+            ),
         ];
         for (code, value, hint, wanted) in cases {
             assert_eq!(given(code, "/x", value, "", hint), *wanted, "{hint}");
@@ -160,7 +276,10 @@ mod tests {
     #[test]
     fn a_list_gives_each_of_its_values_if_they_are_few() {
         let hint = "carrier: write one of a, b";
-        assert_eq!(given("not_one_of", "/x", "carrier", "one of new, open", hint), ["new", "open"]);
+        assert_eq!(
+            given("not_one_of", "/x", "carrier", "one of new, open", hint),
+            ["new", "open"]
+        );
         assert!(given("not_one_of", "/x", "c", "one of a, b, c, d, e, f, g", hint).is_empty());
     }
 
@@ -170,7 +289,16 @@ mod tests {
         let wanted = ["/a/custmer~1x -> customer"];
         assert_eq!(given("required", "/a/customer", "", "", hint), wanted);
         let wanted = ["/m/Order Source -> order_source"];
-        assert_eq!(given("not_name", "/m/Order Source", "", "", "Order Source: did you mean order_source?"), wanted);
+        assert_eq!(
+            given(
+                "not_name",
+                "/m/Order Source",
+                "",
+                "",
+                "Order Source: did you mean order_source?"
+            ),
+            wanted
+        );
         assert!(given("required", "/a/other", "", "", hint).is_empty());
     }
 }

@@ -38,7 +38,9 @@ pub(crate) fn apply(text: &str, changes: &[(&str, Change)]) -> Option<String> {
                 edits.push((place.name?, quoted(name)));
             }
             Change::Rename(_) => return None,
-            Change::Remove if place.missing.is_empty() => removed.push((place.value.start, *pointer)),
+            Change::Remove if place.missing.is_empty() => {
+                removed.push((place.value.start, *pointer))
+            }
             Change::Remove => {}
         }
     }
@@ -84,7 +86,10 @@ fn added(text: &str, place: &Place, value: &str) -> Option<(Range<usize>, String
     }
     let start = place.value.start + 1;
     if inner.trim().is_empty() {
-        return Some((start..place.value.end - 1, format!("{}: {value}", quoted(name))));
+        return Some((
+            start..place.value.end - 1,
+            format!("{}: {value}", quoted(name)),
+        ));
     }
     let before = &inner[..inner.len() - inner.trim_start().len()];
     let end = start + inner.trim_end().len();
@@ -96,14 +101,24 @@ fn added(text: &str, place: &Place, value: &str) -> Option<(Range<usize>, String
 /// An attribute with the comma that goes with it. `None` for the root.
 fn with_comma(text: &str, place: &Place) -> Option<Range<usize>> {
     let bytes = text.as_bytes();
-    let start = place.name.as_ref().map_or(place.value.start, |name| name.start);
+    let start = place
+        .name
+        .as_ref()
+        .map_or(place.value.start, |name| name.start);
     let end = place.value.end;
-    let white_behind = |at: usize| bytes[at..].iter().take_while(|byte| is_white_space(**byte)).count();
+    let white_behind = |at: usize| {
+        bytes[at..]
+            .iter()
+            .take_while(|byte| is_white_space(**byte))
+            .count()
+    };
     let behind = end + white_behind(end);
     if bytes.get(behind) == Some(&b',') {
         return Some(start..behind + 1 + white_behind(behind + 1));
     }
-    let before = bytes[..start].iter().rposition(|byte| !is_white_space(*byte))?;
+    let before = bytes[..start]
+        .iter()
+        .rposition(|byte| !is_white_space(*byte))?;
     match bytes[before] {
         b',' => Some(before..end),
         b'{' | b'[' => Some(start..end),
@@ -116,7 +131,8 @@ pub(crate) fn literal(value: &str, like: Option<&str>, code: &str) -> String {
     let trimmed = value.trim();
     let is_container = trimmed.starts_with(['{', '[']) && is_json(trimmed);
     let is_bare_kind = like.is_some_and(|like| {
-        like.starts_with(|first: char| first == '-' || first.is_ascii_digit()) || matches!(like, "true" | "false")
+        like.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+            || matches!(like, "true" | "false")
     });
     let is_bare = !trimmed.starts_with('"') && is_json(trimmed);
     if is_container || (is_bare && (is_bare_kind || code == "not_boolean")) {
@@ -128,7 +144,11 @@ pub(crate) fn literal(value: &str, like: Option<&str>, code: &str) -> String {
 
 /// A value as a person reads it: text without quotes and escapes, anything else as it is spelled.
 pub(crate) fn plain(raw: &str) -> String {
-    if raw.starts_with('"') { text_of(raw) } else { raw.to_owned() }
+    if raw.starts_with('"') {
+        text_of(raw)
+    } else {
+        raw.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -155,19 +175,29 @@ mod tests {
         }
         let all = ["/lines/0/sku", "/key", "/lines/1/sku", "/key"];
         let changes = all.map(|pointer| (pointer, Change::Set("9".to_owned())));
-        let wanted = ORDER.replace("\"A-1\"", "9").replace("\"S\"", "9").replace("\"T\\u0020\"", "9");
+        let wanted = ORDER
+            .replace("\"A-1\"", "9")
+            .replace("\"S\"", "9")
+            .replace("\"T\\u0020\"", "9");
         assert_eq!(apply(ORDER, &changes), Some(wanted));
     }
 
     #[test]
     fn an_absent_attribute_is_added_like_its_neighbours() {
-        let add = |text: &str, pointer: &str| apply(text, &[(pointer, Change::Set("1".to_owned()))]);
+        let add =
+            |text: &str, pointer: &str| apply(text, &[(pointer, Change::Set("1".to_owned()))]);
         let is = |text: &str| Some(text.to_owned());
         assert_eq!(add(r#"{"a":2}"#, "/b"), is(r#"{"a":2,"b":1}"#));
-        assert_eq!(add("{\n  \"a\": 2\n}", "/b"), is("{\n  \"a\": 2,\n  \"b\": 1\n}"));
+        assert_eq!(
+            add("{\n  \"a\": 2\n}", "/b"),
+            is("{\n  \"a\": 2,\n  \"b\": 1\n}")
+        );
         assert_eq!(add("{}", "/c/email"), is(r#"{"c": {"email": 1}}"#));
         assert_eq!(add("{}", "/lines/0/sku"), is(r#"{"lines": [{"sku": 1}]}"#));
-        assert_eq!(add(r#"{"c":{"d":3}}"#, "/c/e~1f"), is(r#"{"c":{"d":3,"e/f":1}}"#));
+        assert_eq!(
+            add(r#"{"c":{"d":3}}"#, "/c/e~1f"),
+            is(r#"{"c":{"d":3,"e/f":1}}"#)
+        );
         assert_eq!(add(r#"{"c":"text"}"#, "/c/d"), None);
         assert_eq!(add(r#"{"c":[]}"#, "/c/4"), None);
         assert_eq!(add("not json", "/c"), None);
@@ -176,15 +206,24 @@ mod tests {
     #[test]
     fn an_attribute_is_removed_with_its_comma() {
         let remove = |text: &str, pointers: &[&str]| {
-            let changes: Vec<_> = pointers.iter().map(|pointer| (*pointer, Change::Remove)).collect();
+            let changes: Vec<_> = pointers
+                .iter()
+                .map(|pointer| (*pointer, Change::Remove))
+                .collect();
             apply(text, &changes)
         };
         let is = |text: &str| Some(text.to_owned());
         let text = "{\"a\":1, \"b\" : [1, 2 ,3],\n\"c\":{}}";
         assert_eq!(remove(text, &["/a"]), is("{\"b\" : [1, 2 ,3],\n\"c\":{}}"));
         assert_eq!(remove(text, &["/c"]), is("{\"a\":1, \"b\" : [1, 2 ,3]}"));
-        assert_eq!(remove(text, &["/b/1", "/b/2"]), is("{\"a\":1, \"b\" : [1 ],\n\"c\":{}}"));
-        assert_eq!(remove(text, &["/b/0", "/b/1", "/b/2"]), is("{\"a\":1, \"b\" : [],\n\"c\":{}}"));
+        assert_eq!(
+            remove(text, &["/b/1", "/b/2"]),
+            is("{\"a\":1, \"b\" : [1 ],\n\"c\":{}}")
+        );
+        assert_eq!(
+            remove(text, &["/b/0", "/b/1", "/b/2"]),
+            is("{\"a\":1, \"b\" : [],\n\"c\":{}}")
+        );
         assert_eq!(remove(text, &["/a", "/b", "/c"]), is("{}"));
         assert_eq!(remove(text, &["/x"]), is(text));
         assert_eq!(remove(text, &[""]), None);

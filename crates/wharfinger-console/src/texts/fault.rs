@@ -13,7 +13,8 @@ pub(crate) fn fault_at(text: &str) -> Option<(usize, String)> {
     let error = serde_json::from_str::<IgnoredAny>(read).err()?;
     let line = error.line().saturating_sub(1);
     let before: usize = read.split_inclusive('\n').take(line).map(str::len).sum();
-    let mut at = (before + error.column().saturating_sub(1)).min(read.len()) + (text.len() - read.len());
+    let mut at =
+        (before + error.column().saturating_sub(1)).min(read.len()) + (text.len() - read.len());
     while !text.is_char_boundary(at) {
         at -= 1;
     }

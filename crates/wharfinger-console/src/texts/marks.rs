@@ -51,7 +51,10 @@ pub(crate) fn marked<'t>(text: &'t str, marks: &[(Range<usize>, usize)]) -> Vec<
 pub(crate) fn excerpt<'t>(text: &'t str, marks: &[(Range<usize>, usize)]) -> Vec<Row<'t>> {
     let lines = lines_of(text);
     let line_of = |at: usize| lines.partition_point(|line| line.start <= at) - 1;
-    let marked: Vec<_> = marks.iter().map(|(range, _)| line_of(range.start)).collect();
+    let marked: Vec<_> = marks
+        .iter()
+        .map(|(range, _)| line_of(range.start))
+        .collect();
     let mut rows = Vec::new();
     let mut shown_to = 0;
     for window in windows(&marked, lines.len()) {
@@ -152,7 +155,11 @@ mod tests {
                     Some(fault) => format!("<{fault}:{}>", piece.text),
                     None => piece.text.to_owned(),
                 });
-                format!("{number} {}{}", pieces.collect::<String>(), "!".repeat(faults.len()))
+                format!(
+                    "{number} {}{}",
+                    pieces.collect::<String>(),
+                    "!".repeat(faults.len())
+                )
             }
         };
         rows.iter().map(row).collect::<Vec<_>>().join("\n")
@@ -160,7 +167,9 @@ mod tests {
 
     #[test]
     fn faults_are_shown_with_the_lines_around_them() {
-        let text: String = (1..=30).map(|line| format!("\"n{line}\": {line},\n")).collect();
+        let text: String = (1..=30)
+            .map(|line| format!("\"n{line}\": {line},\n"))
+            .collect();
         let mark = |text_of: &str, fault| {
             let start = text.find(text_of).unwrap();
             (start..start + text_of.len(), fault)
@@ -186,7 +195,9 @@ mod tests {
     fn a_long_value_is_cut_between_characters() {
         let text = format!("{{\"a\":\"{}\"}}", "é".repeat(500_000));
         let rows = excerpt(&text, &[]);
-        let Row::Line(1, pieces, _) = &rows[0] else { panic!("{rows:?}") };
+        let Row::Line(1, pieces, _) = &rows[0] else {
+            panic!("{rows:?}")
+        };
         assert!(pieces[0].text.len() <= PIECE_BYTES_MAX);
         assert_eq!(pieces[0].text.len() + pieces[0].left_out, text.len());
         let place = locate(&text, &["/a"]).pop().unwrap().unwrap();
@@ -199,10 +210,19 @@ mod tests {
         let of = |pointer| locate(text, &[pointer]).pop().unwrap().unwrap().mark(text);
         let marks = [(of(""), 0), (of("/a/c"), 1), (of("/a"), 2), (of("/a/b"), 3)];
         let pieces = marked(text, &marks);
-        let faults: Vec<_> = pieces.iter().map(|piece| (piece.text, piece.fault)).collect();
+        let faults: Vec<_> = pieces
+            .iter()
+            .map(|piece| (piece.text, piece.fault))
+            .collect();
         assert_eq!(
             faults,
-            [("{", Some(0)), ("\"a\"", Some(1)), (":{\"b\":", None), ("1", Some(3)), ("}}", None)]
+            [
+                ("{", Some(0)),
+                ("\"a\"", Some(1)),
+                (":{\"b\":", None),
+                ("1", Some(3)),
+                ("}}", None)
+            ]
         );
     }
 }

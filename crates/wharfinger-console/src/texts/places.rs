@@ -26,14 +26,21 @@ pub(crate) fn token_of(token: &str) -> String {
 /// Some dialects ignore the case of names: what is not there as it is spelled is looked for without regard to case.
 pub(crate) fn locate(text: &str, pointers: &[&str]) -> Vec<Option<Place>> {
     let mut places = find(text, pointers, false);
-    let absent = |place: &Option<Place>| place.as_ref().is_none_or(|place| !place.missing.is_empty());
-    let again: Vec<usize> = (0..pointers.len()).filter(|at| absent(&places[*at])).collect();
+    let absent =
+        |place: &Option<Place>| place.as_ref().is_none_or(|place| !place.missing.is_empty());
+    let again: Vec<usize> = (0..pointers.len())
+        .filter(|at| absent(&places[*at]))
+        .collect();
     if again.is_empty() {
         return places;
     }
     let wanted: Vec<_> = again.iter().map(|at| pointers[*at]).collect();
     for (at, place) in again.into_iter().zip(find(text, &wanted, true)) {
-        let steps = |place: &Option<Place>| place.as_ref().map_or(usize::MAX, |place| place.missing.len());
+        let steps = |place: &Option<Place>| {
+            place
+                .as_ref()
+                .map_or(usize::MAX, |place| place.missing.len())
+        };
         if steps(&place) < steps(&places[at]) {
             places[at] = place;
         }
@@ -46,7 +53,8 @@ fn find(text: &str, pointers: &[&str], ignore_case: bool) -> Vec<Option<Place>> 
     let ends: Vec<_> = pointers.iter().map(|pointer| walk.want(pointer)).collect();
     walk.run();
     let ends = ends.iter().zip(pointers);
-    ends.map(|(end, pointer)| walk.place(*end, pointer)).collect()
+    ends.map(|(end, pointer)| walk.place(*end, pointer))
+        .collect()
 }
 
 /// A step that some pointer takes.
@@ -87,7 +95,11 @@ impl<'t> Walk<'t> {
     }
 
     fn folded(&self, name: String) -> String {
-        if self.ignore_case { name.to_lowercase() } else { name }
+        if self.ignore_case {
+            name.to_lowercase()
+        } else {
+            name
+        }
     }
 
     /// The step at the end of a pointer.
@@ -201,7 +213,11 @@ impl<'t> Walk<'t> {
 
 /// The content of a text, without quotes and escapes. One that is not Unicode stays as it is spelled.
 pub(super) fn text_of(raw: &str) -> String {
-    let inner = || raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default().to_owned();
+    let inner = || {
+        raw.get(1..raw.len().saturating_sub(1))
+            .unwrap_or_default()
+            .to_owned()
+    };
     serde_json::from_str(raw).unwrap_or_else(|_| inner())
 }
 
@@ -213,12 +229,17 @@ mod tests {
     fn found(text: &str, pointer: &str) -> Option<String> {
         let place = locate(text, &[pointer]).pop()??;
         let name = place.name.map_or("", |name| &text[name]);
-        Some(format!("{name} {} {}", &text[place.value], place.missing.join(".")))
+        Some(format!(
+            "{name} {} {}",
+            &text[place.value],
+            place.missing.join(".")
+        ))
     }
 
     #[test]
     fn an_attribute_is_found_by_its_pointer() {
-        let text = r#" {"a": {"b":[10, 1.50, {"c":"x\"y"}], "d~/e" :true}, "é": {}, "\u0061b": 7} "#;
+        let text =
+            r#" {"a": {"b":[10, 1.50, {"c":"x\"y"}], "d~/e" :true}, "é": {}, "\u0061b": 7} "#;
         let cases = [
             ("/a/b/1", " 1.50 "),
             ("/a/b/2/c", r#""c" "x\"y" "#),
@@ -245,13 +266,22 @@ mod tests {
 
     #[test]
     fn of_a_repeated_name_the_first_value_counts() {
-        assert_eq!(found(r#"{"a":1,"a":2}"#, "/a").as_deref(), Some(r#""a" 1 "#));
+        assert_eq!(
+            found(r#"{"a":1,"a":2}"#, "/a").as_deref(),
+            Some(r#""a" 1 "#)
+        );
     }
 
     #[test]
     fn what_can_be_read_of_a_broken_text_is_found() {
-        assert_eq!(found(r#"{"a":{"b":1},'c'"#, "/a/b").as_deref(), Some(r#""b" 1 "#));
-        assert_eq!(found(r#"{"a":{"b":1,"#, "/a/c").as_deref(), Some(r#""a" {"b":1, c"#));
+        assert_eq!(
+            found(r#"{"a":{"b":1},'c'"#, "/a/b").as_deref(),
+            Some(r#""b" 1 "#)
+        );
+        assert_eq!(
+            found(r#"{"a":{"b":1,"#, "/a/c").as_deref(),
+            Some(r#""a" {"b":1, c"#)
+        );
         assert_eq!(found("]]{}", "/a"), None);
     }
 
@@ -259,7 +289,9 @@ mod tests {
     fn deep_texts_and_many_pointers_take_one_walk() {
         let deep = "[".repeat(200_000) + &"]".repeat(200_000);
         assert!(found(&deep, "/0/0/0").is_some());
-        let lines: Vec<_> = (0..10_000).map(|at| format!(r#"{{"sku":"{at}"}}"#)).collect();
+        let lines: Vec<_> = (0..10_000)
+            .map(|at| format!(r#"{{"sku":"{at}"}}"#))
+            .collect();
         let text = format!(r#"{{"lines":[{}]}}"#, lines.join(","));
         let pointers: Vec<_> = (0..10_000).map(|at| format!("/lines/{at}/sku")).collect();
         let pointers: Vec<_> = pointers.iter().map(String::as_str).collect();

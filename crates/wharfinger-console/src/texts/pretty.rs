@@ -55,7 +55,10 @@ mod tests {
         assert_eq!(pretty(text).as_deref(), Some(wanted));
         assert_eq!(pretty(wanted).as_deref(), Some(wanted));
         assert_eq!(pretty("{'a':1}"), None);
-        assert_eq!(pretty(" 12345678901234567890.10 ").as_deref(), Some("12345678901234567890.10"));
+        assert_eq!(
+            pretty(" 12345678901234567890.10 ").as_deref(),
+            Some("12345678901234567890.10")
+        );
     }
 
     #[test]

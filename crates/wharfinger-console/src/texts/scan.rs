@@ -111,7 +111,10 @@ mod tests {
     fn tokens_end_where_the_text_is_no_json() {
         let of = |text: &str| {
             let mut tokens = tokens(text);
-            let found: Vec<_> = tokens.by_ref().map(|token| &text[token.start..token.end]).collect();
+            let found: Vec<_> = tokens
+                .by_ref()
+                .map(|token| &text[token.start..token.end])
+                .collect();
             (found.join(" "), tokens.is_at_end())
         };
         let is = |found: &str, is_whole: bool| (found.to_owned(), is_whole);

@@ -37,6 +37,7 @@ mod noisy;
 mod onward;
 mod openapi;
 mod operations;
+mod order_lists;
 mod orders;
 mod page;
 mod places;

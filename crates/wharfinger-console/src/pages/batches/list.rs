@@ -23,7 +23,11 @@ const STATES: [(&str, &str); 4] = [
 pub(super) async fn show(visit: Visit) -> Response {
     let from = visit.query("from");
     let before = day_after(visit.query("to"));
-    let start = if from.parse::<Date>().is_ok() { format!("{from}T00:00:00Z") } else { String::new() };
+    let start = if from.parse::<Date>().is_ok() {
+        format!("{from}T00:00:00Z")
+    } else {
+        String::new()
+    };
     let query = [
         ("received_after", start.as_str()),
         ("received_before", &before),
@@ -35,7 +39,9 @@ pub(super) async fn show(visit: Visit) -> Response {
         ("after", visit.query("after")),
     ];
     let who = visit.get::<Who>("/v1/whoami").await.unwrap_or_default();
-    let listed = visit.get::<Listed<Receipt>>(&api::target("/v1/batches", &query)).await;
+    let listed = visit
+        .get::<Listed<Receipt>>(&api::target("/v1/batches", &query))
+        .await;
     let listed = match listed {
         Ok(listed) => listed,
         Err(refused) => return page::refused(&visit, &refused),
@@ -123,7 +129,9 @@ fn row(receipt: &Receipt) -> Markup {
 /// The first organisations of a batch, and how many more there are.
 pub(super) fn organisations(receipt: &Receipt) -> Markup {
     let shown = &receipt.organisations[..receipt.organisations.len().min(3)];
-    let more = receipt.organisations_total.saturating_sub(shown.len() as u64);
+    let more = receipt
+        .organisations_total
+        .saturating_sub(shown.len() as u64);
     html! {
         @for (at, code) in shown.iter().enumerate() { @if at > 0 { ", " } bdi { (visible(code)) } }
         @if shown.is_empty() { span.hint { "none" } }

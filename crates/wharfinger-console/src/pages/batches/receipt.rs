@@ -68,7 +68,10 @@ pub(super) fn address(id: &str) -> String {
 
 /// The counts of a receipt that are not zero, in words.
 pub(super) fn counts(receipt: &Receipt) -> Markup {
-    let shown: Vec<_> = OUTCOMES.iter().filter(|outcome| receipt.count(outcome) > 0).collect();
+    let shown: Vec<_> = OUTCOMES
+        .iter()
+        .filter(|outcome| receipt.count(outcome) > 0)
+        .collect();
     html! {
         span.counts {
             @for outcome in &shown {

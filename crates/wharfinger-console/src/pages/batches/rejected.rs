@@ -5,7 +5,9 @@ use maud::{Markup, html};
 
 use super::receipt::{Receipt, address};
 use crate::api::{self, Refused};
-use crate::parts::{Listed, Rejection, count, empty, marked_order, outcome, pager, rejection, said, visible};
+use crate::parts::{
+    Listed, Rejection, count, empty, marked_order, outcome, pager, rejection, said, visible,
+};
 use crate::visit::Visit;
 
 /// Orders on a page. Each is shown with its text.
@@ -19,7 +21,9 @@ pub(super) async fn show(visit: &Visit, receipt: &Receipt) -> Result<Markup, Ref
         ("limit", PAGE_ORDERS),
         ("after", visit.query("after")),
     ];
-    let listed = visit.get::<Listed<Rejection>>(&api::target("/v1/rejections", &query)).await?;
+    let listed = visit
+        .get::<Listed<Rejection>>(&api::target("/v1/rejections", &query))
+        .await?;
     let ids = listed.data.iter().map(|found| rejection(visit, &found.id));
     let found = join_all(ids).await;
     let kept = [("outcome", visit.query("outcome"))];

@@ -38,8 +38,14 @@ struct Became {
 pub(super) async fn show(visit: &Visit, receipt: &Receipt, shown: &str) -> Result<Markup, Refused> {
     let only = if shown == "all" { "" } else { shown };
     let path = format!("/v1/batches/{}/results", api::segment(&receipt.id));
-    let query = [("outcome", only), ("limit", "100"), ("after", visit.query("after"))];
-    let listed = visit.get::<Listed<Became>>(&api::target(&path, &query)).await?;
+    let query = [
+        ("outcome", only),
+        ("limit", "100"),
+        ("after", visit.query("after")),
+    ];
+    let listed = visit
+        .get::<Listed<Became>>(&api::target(&path, &query))
+        .await?;
     let kept = [("outcome", visit.query("outcome"))];
     Ok(html! {
         @if listed.data.is_empty() {
@@ -71,8 +77,15 @@ fn table(rows: &[Became]) -> Markup {
 }
 
 fn became(row: &Became) -> Markup {
-    let name = row.key.as_deref().or(row.name.as_deref()).unwrap_or("without key");
-    let rejection = row.rejection_id.as_deref().map(|id| format!("/console/rejections/{}", api::segment(id)));
+    let name = row
+        .key
+        .as_deref()
+        .or(row.name.as_deref())
+        .unwrap_or("without key");
+    let rejection = row
+        .rejection_id
+        .as_deref()
+        .map(|id| format!("/console/rejections/{}", api::segment(id)));
     html! {
         tr {
             td.number data-label="Place" { (count(row.index + 1)) @if let Some(line) = row.line { span.hint { " line " (line) } } }

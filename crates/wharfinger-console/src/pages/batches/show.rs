@@ -42,7 +42,10 @@ pub(super) async fn show(visit: Visit) -> Response {
         (tabs(&receipt, shown))
         (orders)
     };
-    let title = receipt.file_name.clone().unwrap_or_else(|| "Batch".to_owned());
+    let title = receipt
+        .file_name
+        .clone()
+        .unwrap_or_else(|| "Batch".to_owned());
     Page::new(&visit, title).show(&content)
 }
 
@@ -85,8 +88,17 @@ fn warnings(receipt: &Receipt) -> Markup {
 /// The outcomes that the batch has, as links.
 fn tabs(receipt: &Receipt, shown: &str) -> Markup {
     let has = |outcome: &&&str| receipt.count(outcome) > 0;
-    let all = if shown.is_empty() || shown == "all" { Some("true") } else { None };
-    let of = |outcome: &str| format!("{}#orders", api::target(&address(&receipt.id), &[("outcome", outcome)]));
+    let all = if shown.is_empty() || shown == "all" {
+        Some("true")
+    } else {
+        None
+    };
+    let of = |outcome: &str| {
+        format!(
+            "{}#orders",
+            api::target(&address(&receipt.id), &[("outcome", outcome)])
+        )
+    };
     html! {
         nav.switch aria-label="Outcomes" {
             a href=(of("all")) aria-current=[all] { "All " (count(receipt.received)) }

@@ -35,7 +35,10 @@ pub(super) async fn show(visit: Visit) -> Response {
     let rows: Vec<(&Rejection, &Fault)> = rows.collect();
     let kept = cause.with(&[("show", visit.query("show"))]);
     let may_mend = visit.session.may("orders:write");
-    let open = rows.iter().filter(|(found, _)| found.status == "open").count();
+    let open = rows
+        .iter()
+        .filter(|(found, _)| found.status == "open")
+        .count();
     let content = html! {
         (heading(&cause, &rows))
         (became(&visit))
@@ -85,9 +88,19 @@ fn heading(cause: &Cause<'_>, rows: &[(&Rejection, &Fault)]) -> Markup {
 /// What the last form did: numbers from the address, so that a reload shows the same.
 fn became(visit: &Visit) -> Markup {
     let number = |name: &str| visit.query(name).parse::<u64>().unwrap_or_default();
-    let many = |many: u64| if many == 1 { "1 order was".to_owned() } else { format!("{} orders were", count(many)) };
-    let (stored, rejected, late, dismissed) =
-        (number("stored"), number("rejected"), number("late"), number("dismissed"));
+    let many = |many: u64| {
+        if many == 1 {
+            "1 order was".to_owned()
+        } else {
+            format!("{} orders were", count(many))
+        }
+    };
+    let (stored, rejected, late, dismissed) = (
+        number("stored"),
+        number("rejected"),
+        number("late"),
+        number("dismissed"),
+    );
     let failed = number("failed");
     html! {
         @if stored > 0 { p.notice.good role="status" { (many(stored)) " mended and stored. Their receipts name what they mend." } }
@@ -150,13 +163,18 @@ fn row(found: &Rejection, fault: &Fault, can_choose: bool) -> Markup {
 /// What can be done with the chosen orders.
 fn all(visit: &Visit, rows: &[(&Rejection, &Fault)], has_more: bool) -> Markup {
     let asked = visit.query("how");
-    let has_hint = rows.iter().any(|(_, fault)| !crate::parts::suggestions(fault).is_empty());
+    let has_hint = rows
+        .iter()
+        .any(|(_, fault)| !crate::parts::suggestions(fault).is_empty());
     let chosen = match asked {
         "" if has_hint => "hint",
         "" => "set",
         asked => asked,
     };
-    let from = rows.first().and_then(|(_, fault)| fault.value.as_deref()).unwrap_or_default();
+    let from = rows
+        .first()
+        .and_then(|(_, fault)| fault.value.as_deref())
+        .unwrap_or_default();
     html! {
         section.all #all aria-labelledby="all-title" {
             h2 #all-title { "Mend all of them" }

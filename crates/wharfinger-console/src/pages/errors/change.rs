@@ -11,7 +11,10 @@ pub(super) const HOWS: &[(&str, &str)] = &[
     ("set", "Set to a value"),
     ("replace", "Replace a text in the value"),
     ("remove", "Remove the attribute"),
-    ("none", "Send as they are, after a product, a customer or an organisation was added"),
+    (
+        "none",
+        "Send as they are, after a product, a customer or an organisation was added",
+    ),
 ];
 
 /// A change, as the form says it.
@@ -50,7 +53,12 @@ impl<'p> Wanted<'p> {
 
     /// The fields of a form that says the same.
     pub(super) fn fields(&self) -> [(&'static str, &'p str); 4] {
-        [("how", self.how), ("value", self.value), ("from", self.from), ("by", self.by)]
+        [
+            ("how", self.how),
+            ("value", self.value),
+            ("from", self.from),
+            ("by", self.by),
+        ]
     }
 
     /// Makes the change in an order. Says why if it cannot be made there.
@@ -65,7 +73,11 @@ impl<'p> Wanted<'p> {
                 values: Vec::new(),
             });
         }
-        let faults: Vec<_> = found.errors.iter().filter(|fault| cause.is_of(fault)).collect();
+        let faults: Vec<_> = found
+            .errors
+            .iter()
+            .filter(|fault| cause.is_of(fault))
+            .collect();
         let pointers: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
         let places = locate(text, &pointers);
         let mut changes = Vec::new();
@@ -75,7 +87,10 @@ impl<'p> Wanted<'p> {
             let Some((pointer, change)) = self.change(text, fault, &place) else {
                 continue;
             };
-            let before = place.missing.is_empty().then(|| plain(&text[place.value.clone()]));
+            let before = place
+                .missing
+                .is_empty()
+                .then(|| plain(&text[place.value.clone()]));
             let after = match &change {
                 Change::Set(value) => Some(plain(value)),
                 Change::Rename(name) => Some(format!("renamed to {name}")),
@@ -90,8 +105,12 @@ impl<'p> Wanted<'p> {
         if changes.is_empty() {
             return Err("Nothing changes in it.");
         }
-        let changes: Vec<_> = changes.iter().map(|(pointer, change)| (pointer.as_str(), change.clone())).collect();
-        let text = apply(text, &changes).ok_or("This change cannot be made in it: mend it on its own page.")?;
+        let changes: Vec<_> = changes
+            .iter()
+            .map(|(pointer, change)| (pointer.as_str(), change.clone()))
+            .collect();
+        let text = apply(text, &changes)
+            .ok_or("This change cannot be made in it: mend it on its own page.")?;
         Ok(Made {
             text: Some(text),
             values,
@@ -107,7 +126,9 @@ impl<'p> Wanted<'p> {
             "set" => set(self.value),
             "replace" => {
                 let value = plain(like?);
-                value.contains(self.from).then(|| set(&value.replace(self.from, self.by)))?
+                value
+                    .contains(self.from)
+                    .then(|| set(&value.replace(self.from, self.by)))?
             }
             "remove" => like.and_then(|_| here(Change::Remove)),
             "hint" => match suggestions(fault).into_iter().next()? {

@@ -40,7 +40,9 @@ struct Example {
 }
 
 pub(super) async fn show(visit: Visit) -> Response {
-    let window = WINDOWS.iter().find(|window| window.0 == visit.query("window"));
+    let window = WINDOWS
+        .iter()
+        .find(|window| window.0 == visit.query("window"));
     let window = window.unwrap_or(&WINDOWS[2]);
     let from = jiff::Timestamp::from_millisecond(visit.host.now_ms() - window.2 * HOUR_MS);
     let from = from.map_or_else(|_| String::new(), |from| format!("{from:.3}"));
@@ -54,7 +56,9 @@ pub(super) async fn show(visit: Visit) -> Response {
         ("after", visit.query("after")),
     ];
     let who = visit.get::<Who>("/v1/whoami").await.unwrap_or_default();
-    let groups = visit.get::<Listed<Group>>(&api::target("/v1/errors", &query)).await;
+    let groups = visit
+        .get::<Listed<Group>>(&api::target("/v1/errors", &query))
+        .await;
     let groups = match groups {
         Ok(groups) => groups,
         Err(refused) => return page::refused(&visit, &refused),

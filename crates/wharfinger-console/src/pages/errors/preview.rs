@@ -36,10 +36,17 @@ pub(super) async fn chosen(posted: &Posted, cause: &Cause<'_>) -> Result<Vec<Str
     }
     let mut after = String::new();
     while ids.len() < AT_ONCE_MAX {
-        let others = [("open", "true"), ("limit", "200"), ("after", after.as_str())];
+        let others = [
+            ("open", "true"),
+            ("limit", "200"),
+            ("after", after.as_str()),
+        ];
         let target = api::target("/v1/rejections", &cause.with(&others));
         let listed = posted.visit.get::<Listed<Rejection>>(&target).await?;
-        let of_cause = listed.data.iter().filter(|found| found.errors.iter().any(|fault| cause.is_of(fault)));
+        let of_cause = listed
+            .data
+            .iter()
+            .filter(|found| found.errors.iter().any(|fault| cause.is_of(fault)));
         ids.extend(of_cause.map(|found| found.id.clone()));
         match listed.next {
             Some(next) => after = next,
@@ -90,7 +97,12 @@ pub(super) async fn show(posted: Posted) -> Response {
     Page::new(visit, "Preview").show(&content)
 }
 
-async fn attempt(visit: &Visit, id: &str, wanted: &Wanted<'_>, cause: &Cause<'_>) -> Result<Tried, Refused> {
+async fn attempt(
+    visit: &Visit,
+    id: &str,
+    wanted: &Wanted<'_>,
+    cause: &Cause<'_>,
+) -> Result<Tried, Refused> {
     let found = rejection(visit, id).await?;
     let made = if found.status == "mended" {
         Err("Somebody else has mended it meanwhile.")
@@ -114,13 +126,21 @@ fn nothing(visit: &Visit, cause: &Cause<'_>, why: &str) -> Response {
         p.notice.warm role="alert" { (why) }
         p { a.button href=(cause.address(&[])) { "Back to the orders" } }
     };
-    Page::new(visit, "Preview").status(StatusCode::UNPROCESSABLE_ENTITY).show(&content)
+    Page::new(visit, "Preview")
+        .status(StatusCode::UNPROCESSABLE_ENTITY)
+        .show(&content)
 }
 
 fn content(visit: &Visit, cause: &Cause<'_>, wanted: &Wanted<'_>, tried: &[Tried]) -> Markup {
     let good = tried.iter().filter(|tried| tried.is_good()).count();
     let bad = tried.len() - good;
-    let orders = |many: usize| if many == 1 { "1 order".to_owned() } else { format!("{} orders", count(many as u64)) };
+    let orders = |many: usize| {
+        if many == 1 {
+            "1 order".to_owned()
+        } else {
+            format!("{} orders", count(many as u64))
+        }
+    };
     let fields = cause.with(&wanted.fields());
     let rest = tried.iter().skip(SHOWN_MAX).filter(|tried| tried.is_good());
     html! {
@@ -170,12 +190,14 @@ fn row(tried: &Tried) -> Markup {
     let name = tried.found.name();
     let values = tried.made.as_ref().map_or(&[][..], |made| &made.values);
     let shown = &values[..values.len().min(VALUES_MAX)];
-    let value = |value: &Option<String>, is_new: bool| html! {
-        p {
-            @match value {
-                Some(value) if is_new => ins dir="auto" { (visible(value)) },
-                Some(value) => del dir="auto" { (visible(value)) },
-                None => span.hint { "absent" },
+    let value = |value: &Option<String>, is_new: bool| {
+        html! {
+            p {
+                @match value {
+                    Some(value) if is_new => ins dir="auto" { (visible(value)) },
+                    Some(value) => del dir="auto" { (visible(value)) },
+                    None => span.hint { "absent" },
+                }
             }
         }
     };
@@ -204,7 +226,9 @@ fn verdict(tried: &Tried) -> Markup {
             @for fault in verdict.errors.iter().take(VALUES_MAX) { (said(fault)) }
             @if verdict.errors.len() > VALUES_MAX { p.hint { "and " (count((verdict.errors.len() - VALUES_MAX) as u64)) " more" } }
         },
-        (Ok(_), Some(Err(refused))) => html! { span.label.bad { "refused" } p.hint dir="auto" { (visible(refused.sentence())) } },
+        (Ok(_), Some(Err(refused))) => {
+            html! { span.label.bad { "refused" } p.hint dir="auto" { (visible(refused.sentence())) } }
+        }
         (Ok(_), None) => html! {},
     }
 }

@@ -87,7 +87,11 @@ pub(super) async fn dismiss(posted: Posted) -> Response {
         Err(refused) => return page::refused(visit, &refused),
     };
     let note: String = posted.field("note").trim().chars().take(1_000).collect();
-    let body = if note.is_empty() { json!({}) } else { json!({ "note": note }) };
+    let body = if note.is_empty() {
+        json!({})
+    } else {
+        json!({ "note": note })
+    };
     let body = Bytes::from(body.to_string());
     let mut sends = Vec::with_capacity(ids.len());
     for id in &ids {
@@ -109,7 +113,16 @@ async fn dismiss_one(visit: &Visit, id: &str, body: Bytes) -> Became {
 fn back(cause: &Cause<'_>, became: &[Became]) -> Response {
     let kinds = ["stored", "dismissed", "rejected", "late", "failed"];
     let counts = kinds.map(|kind| became.iter().filter(|one| one.name() == kind).count());
-    let counts = counts.map(|count| if count == 0 { String::new() } else { count.to_string() });
-    let counts: Vec<_> = kinds.into_iter().zip(counts.iter().map(String::as_str)).collect();
+    let counts = counts.map(|count| {
+        if count == 0 {
+            String::new()
+        } else {
+            count.to_string()
+        }
+    });
+    let counts: Vec<_> = kinds
+        .into_iter()
+        .zip(counts.iter().map(String::as_str))
+        .collect();
     page::redirect(&cause.address(&counts))
 }

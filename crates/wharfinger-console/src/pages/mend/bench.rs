@@ -150,8 +150,12 @@ impl Bench<'_> {
             Some(place) if self.text[place.value.clone()].starts_with('{') => Some(""),
             Some(_) | None => None,
         };
-        let is_short = |value: &&str| value.len() <= FIELD_BYTES_MAX && !value.starts_with(['{', '[']);
-        let value = value.filter(is_short).filter(|_| !fault.pointer.is_empty()).map(plain);
+        let is_short =
+            |value: &&str| value.len() <= FIELD_BYTES_MAX && !value.starts_with(['{', '[']);
+        let value = value
+            .filter(is_short)
+            .filter(|_| !fault.pointer.is_empty())
+            .map(plain);
         let name = format!("New value of {}", fault.pointer);
         html! {
             @if !suggestions.is_empty() {
@@ -183,7 +187,9 @@ impl Bench<'_> {
 fn promise(outcome: &str) -> &'static str {
     match outcome {
         "updated" => "Sent now, it would update the order with this key.",
-        "unchanged" => "The order with this key has exactly this content already. Sending it closes this rejection.",
+        "unchanged" => {
+            "The order with this key has exactly this content already. Sending it closes this rejection."
+        }
         _ => "Sent now, it would be accepted.",
     }
 }
@@ -191,7 +197,10 @@ fn promise(outcome: &str) -> &'static str {
 /// The fault of a text that is no JSON.
 fn unreadable(text: &str, refused: &Refused) -> Vec<Fault> {
     let Some((_, reason)) = crate::texts::fault_at(text) else {
-        let faults = refused.errors.iter().filter_map(|error| serde_json::from_value(error.clone()).ok());
+        let faults = refused
+            .errors
+            .iter()
+            .filter_map(|error| serde_json::from_value(error.clone()).ok());
         return faults.collect();
     };
     vec![Fault {

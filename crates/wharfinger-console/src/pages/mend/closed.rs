@@ -81,7 +81,9 @@ fn again(visit: &Visit, found: &Rejection) -> Markup {
 /// The next open order: one with the same cause first, then any.
 async fn next(visit: &Visit, found: &Rejection) -> Option<Rejection> {
     let error = found.errors.first();
-    let pointer = error.map(|error| general(&error.pointer)).unwrap_or_default();
+    let pointer = error
+        .map(|error| general(&error.pointer))
+        .unwrap_or_default();
     let same = [
         ("open", "true"),
         ("dialect", found.dialect.as_str()),
@@ -105,7 +107,9 @@ async fn others(visit: &Visit, found: &Rejection) -> Markup {
     let mut causes: Vec<(&Fault, String)> = Vec::new();
     for error in &found.errors {
         let pointer = general(&error.pointer);
-        let is_known = causes.iter().any(|(known, at)| known.code == error.code && *at == pointer);
+        let is_known = causes
+            .iter()
+            .any(|(known, at)| known.code == error.code && *at == pointer);
         if !is_known && causes.len() < CAUSES_MAX {
             causes.push((error, pointer));
         }
@@ -119,9 +123,21 @@ async fn others(visit: &Visit, found: &Rejection) -> Markup {
             ("pointer", pointer),
             ("limit", "100"),
         ];
-        let listed = visit.get::<Listed<Rejection>>(&api::target("/v1/rejections", &query)).await.ok()?;
+        let listed = visit
+            .get::<Listed<Rejection>>(&api::target("/v1/rejections", &query))
+            .await
+            .ok()?;
         let many = listed.data.len();
-        (many > 0).then(|| other(found, error, pointer, many, listed.next.is_some(), mended.as_deref()))
+        (many > 0).then(|| {
+            other(
+                found,
+                error,
+                pointer,
+                many,
+                listed.next.is_some(),
+                mended.as_deref(),
+            )
+        })
     });
     let rows = join_all(rows).await;
     let rows: Vec<Markup> = rows.into_iter().flatten().collect();
@@ -133,7 +149,14 @@ async fn others(visit: &Visit, found: &Rejection) -> Markup {
     }
 }
 
-fn other(found: &Rejection, error: &Fault, pointer: &str, many: usize, has_more: bool, mended: Option<&str>) -> Markup {
+fn other(
+    found: &Rejection,
+    error: &Fault,
+    pointer: &str,
+    many: usize,
+    has_more: bool,
+    mended: Option<&str>,
+) -> Markup {
     let address = cause_address(&found.dialect, &error.code, pointer);
     let value = mended.and_then(|mended| value_at(mended, &error.pointer));
     html! {

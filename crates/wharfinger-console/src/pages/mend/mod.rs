@@ -94,7 +94,11 @@ async fn work(posted: Posted) -> Response {
     let changed = (text != came).then_some(text.as_str());
     let judged = judge(visit, &found, changed).await;
     if action != "send" || !judged.is_good() {
-        let status = if action == "send" { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        let status = if action == "send" {
+            StatusCode::UNPROCESSABLE_ENTITY
+        } else {
+            StatusCode::OK
+        };
         return bench(visit, &found, text, judged, status);
     }
     match resubmit(visit, &found.id, changed, false).await {
@@ -121,7 +125,13 @@ async fn judge(visit: &Visit, found: &Rejection, text: Option<&str>) -> Judged {
     }
 }
 
-fn bench(visit: &Visit, found: &Rejection, text: String, judged: Judged, status: StatusCode) -> Response {
+fn bench(
+    visit: &Visit,
+    found: &Rejection,
+    text: String,
+    judged: Judged,
+    status: StatusCode,
+) -> Response {
     let bench = Bench {
         visit,
         found,
@@ -129,7 +139,10 @@ fn bench(visit: &Visit, found: &Rejection, text: String, judged: Judged, status:
         judged,
     };
     let content = html! { (facts(found)) (bench.show()) };
-    framed(visit, found).status(status).module("mend.js").show(&content)
+    framed(visit, found)
+        .status(status)
+        .module("mend.js")
+        .show(&content)
 }
 
 fn framed<'v>(visit: &'v Visit, found: &Rejection) -> Page<'v> {
@@ -169,8 +182,15 @@ async fn dismiss(posted: Posted) -> Response {
 
 async fn dismiss_one(visit: &Visit, id: &str, note: &str) -> Result<(), Refused> {
     let note: String = note.trim().chars().take(NOTE_CHARS_MAX).collect();
-    let body = if note.is_empty() { json!({}) } else { json!({ "note": note }) };
+    let body = if note.is_empty() {
+        json!({})
+    } else {
+        json!({ "note": note })
+    };
     let target = format!("/v1/rejections/{}/dismiss", api::segment(id));
     let body = Bytes::from(body.to_string());
-    visit.send(Method::POST, &target, Some(body)).await.map(|_| ())
+    visit
+        .send(Method::POST, &target, Some(body))
+        .await
+        .map(|_| ())
 }

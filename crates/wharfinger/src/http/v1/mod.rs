@@ -13,6 +13,7 @@ mod imports;
 mod input;
 mod keys;
 mod limits;
+mod order_cursor;
 mod order_forms;
 mod orders;
 mod organisations;

@@ -115,6 +115,8 @@ pub struct ReadAudit {
     pub before: Option<i64>,
     /// The most entries to return.
     pub limit: usize,
+    /// Only changes of this kind: what stands before the dot in their action.
+    pub kind: Option<&'static str>,
     /// Only entries about these subjects, named as in [`AuditEntry::about`]. `None` returns all entries.
     pub about: Option<HashSet<String>>,
 }
@@ -137,19 +139,23 @@ pub struct AuditEntry {
     pub at_ms: i64,
     /// Who made it: the id of a key, or [`COMMAND_LINE`].
     pub who: String,
-    /// The action: `organisation`, `key` or `destination`, a dot, and a verb in the past tense.
+    /// The action: `organisation`, `key`, `destination`, `order` or `rejection`, a dot, and what was done.
     pub action: String,
-    /// The code of the changed organisation, or the id of the changed key or destination.
+    /// The code of the changed organisation, or the id of the changed key or destination. For orders, the code of their organisation.
     pub subject: String,
     /// Details as a JSON object, if the action alone does not describe the change.
     pub details: Option<String>,
 }
 
 impl AuditEntry {
-    /// The name of a subject in [`ReadAudit::about`]. It includes the kind, because a code may look like the id of a key.
+    /// The name of a subject in [`ReadAudit::about`]. It includes the kind, because a code may look like the id of a key. Changes of
+    /// orders, and of rejected orders, are about their organisation.
     #[must_use]
     pub fn about(action: &str, subject: &str) -> String {
-        let kind = action.split('.').next().unwrap_or_default();
+        let kind = match action.split('.').next().unwrap_or_default() {
+            "order" | "rejection" => "organisation",
+            kind => kind,
+        };
         format!("{kind} {subject}")
     }
 

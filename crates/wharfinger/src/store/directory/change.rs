@@ -434,11 +434,14 @@ pub(crate) fn audit(connection: &Connection, request: &ReadAudit) -> Result<Audi
         walked += 1;
         last = entry.id;
         let about = AuditEntry::about(&entry.action, &entry.subject);
-        if request
+        let is_of_kind = request
+            .kind
+            .is_none_or(|kind| entry.action.split('.').next() == Some(kind));
+        let is_seen = request
             .about
             .as_ref()
-            .is_none_or(|wanted| wanted.contains(&about))
-        {
+            .is_none_or(|wanted| wanted.contains(&about));
+        if is_of_kind && is_seen {
             page.entries.push(entry);
         }
     }

@@ -1,6 +1,8 @@
 //! The history of an order: its revisions and transitions, newest first. Each entry points to the previous one.
 
-use wharfinger_core::order::ids::OrderId;
+use std::collections::HashMap;
+
+use wharfinger_core::order::ids::{BatchId, OrderId};
 use wharfinger_core::order::organisation::OrgAccess;
 
 use super::locate::Locator;
@@ -8,7 +10,7 @@ use crate::store::Store;
 use crate::store::api::{
     EventKind, History, HistoryCursor, HistoryEntry, HistoryKind, Revision, StoreError,
 };
-use crate::store::engine::driver::Connection;
+use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::index::key_space::KeySpace;
@@ -57,6 +59,7 @@ pub(crate) fn history(
         order: located.addr,
         revision: Some(row.latest),
         change: row.changed,
+        senders: HashMap::new(),
     };
     if let Some(after) = after {
         chains.revision = chains.go_on(after.revision, EntryOutcome::is_alive)?;
@@ -89,6 +92,8 @@ struct Chains<'c> {
     order: EntryAddr,
     revision: Option<EntryAddr>,
     change: Option<EntryAddr>,
+    /// The API keys that sent batches, as far as they were looked up.
+    senders: HashMap<BatchId, Option<String>>,
 }
 
 impl Chains<'_> {
@@ -148,15 +153,31 @@ impl Chains<'_> {
         let at_ms = head.at_ms;
         let batch = head.batches.of(addr.ordinal());
         let batch = batch.ok_or_else(|| misplaced(addr))?;
+        let key_id = self.sender(batch)?;
         let revision = Revision {
             revision,
             batch,
+            key_id,
             text: self.journal.text(addr)?.to_owned(),
         };
         Ok(HistoryEntry {
             at_ms,
             what: HistoryKind::Revision(revision),
         })
+    }
+
+    /// The API key that sent a batch.
+    fn sender(&mut self, batch: BatchId) -> Result<Option<String>, Fault> {
+        if let Some(known) = self.senders.get(&batch) {
+            return Ok(known.clone());
+        }
+        let select = "select key_id from batches where id = ?1 and sound(batches.intact)";
+        let mut select = self.connection.prepare_cached(select)?;
+        let found: Option<String> = select
+            .query_row([batch.to_bytes()], |row| row.get(0))
+            .optional()?;
+        self.senders.insert(batch, found.clone());
+        Ok(found)
     }
 
     fn next_change(&mut self, addr: EntryAddr) -> Result<HistoryEntry, Fault> {

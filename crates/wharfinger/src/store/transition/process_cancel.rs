@@ -52,7 +52,7 @@ impl Store {
         mut request: TransitionById,
     ) -> Result<TransitionedById, StoreError> {
         let save_reply = request.save_reply.take();
-        let (ids, reach) = (std::mem::take(&mut request.ids), request.reach.clone());
+        let (ids, reach) = (request.ids.clone(), request.reach.clone());
         let locate = move |connection: &Connection| locate(connection, &ids, &reach);
         let located = self.readers.read(locate).await?;
         let organisations = located.iter().flatten().map(Located::organisation);
@@ -91,7 +91,7 @@ pub(crate) fn transition_by_key(
             }));
             continue;
         };
-        let moved = transitions.move_order(key, &order, request.wanted)?;
+        let moved = transitions.move_order((key, None), &order, request.wanted)?;
         results.push(moved.map(|_| ()));
     }
     transitions.write()?;
@@ -144,7 +144,8 @@ pub(crate) fn move_located(
                     .at(&key_space, &order.key, order.addr)?;
                 // It was found before the write transaction, and may have been purged since.
                 let Some((row, _)) = row else { continue };
-                let moved = transitions.move_order(&order.key, &row, request.wanted)?;
+                let of = (order.key.as_str(), request.ids.get(*at).copied());
+                let moved = transitions.move_order(of, &row, request.wanted)?;
                 results[*at] = moved.map_err(|code| TransitionRefused {
                     code,
                     state: Some(row.state),
@@ -178,10 +179,10 @@ impl<'m, 'w> Transitions<'m, 'w> {
         }
     }
 
-    /// Processes or cancels the order with this key. Returns its new state, or why it cannot change.
+    /// Processes or cancels the order with this key, and this id if it is known. Returns its new state, or why it cannot change.
     fn move_order(
         &mut self,
-        key: &str,
+        (key, id): (&str, Option<OrderId>),
         order: &OrderRow,
         wanted: Move,
     ) -> Result<Result<State, Code>, Fault> {
@@ -196,6 +197,7 @@ impl<'m, 'w> Transitions<'m, 'w> {
             to,
         })?;
         let txn = &mut *self.txn;
+        txn.note_change((to.event_kind().name(), self.key_id), order.id, id)?;
         if state == State::Cancelled
             && let Some(kept) = self.journal.admission(order.id)?
         {

@@ -27,7 +27,14 @@ fn the_page_of_a_batch_shows_what_its_receipt_says() {
         let receipt = get(&server, &format!("/v1/batches/{batch}"));
         let browser = open(&server, size, "one", "/console/batches");
         let row = browser.find("tbody tr").text();
-        for shown in ["orders of été.json", "one", "TRK001", "1 accepted", "1 unchanged", "1 rejected"] {
+        for shown in [
+            "orders of été.json",
+            "one",
+            "TRK001",
+            "1 accepted",
+            "1 unchanged",
+            "1 rejected",
+        ] {
             assert!(row.contains(shown), "{shown}: {row}");
         }
         browser.find("tbody a").click();
@@ -36,22 +43,36 @@ fn the_page_of_a_batch_shows_what_its_receipt_says() {
         // The rejected orders are shown first: the value at its place, and what is wrong beside it.
         assert_eq!(browser.find(".source mark").text(), "\"five\"");
         let line = browser.find(".line.bad").text();
-        let message = rejected(&server, &batch)["errors"][0]["message"].as_str().unwrap().to_owned();
+        let message = rejected(&server, &batch)["errors"][0]["message"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert!(line.contains(&message), "{line}");
         assert!(browser.find(".source").text().contains("\"key\": \"B-2\""));
         for outcome in ["accepted", "unchanged", "rejected"] {
-            show(&browser, &server, &format!("/console/batches/{batch}?outcome={outcome}"));
+            show(
+                &browser,
+                &server,
+                &format!("/console/batches/{batch}?outcome={outcome}"),
+            );
             let tab = browser.find(".switch [aria-current]").text();
             assert_eq!(tab, format!("{outcome} {}", receipt[outcome]));
         }
-        show(&browser, &server, &format!("/console/batches/{batch}?outcome=all"));
+        show(
+            &browser,
+            &server,
+            &format!("/console/batches/{batch}?outcome=all"),
+        );
         assert_eq!(browser.count_shown("tbody tr"), 3);
         let order = get(&server, "/v1/orders?organisation=TRK001&key=B-1")["data"][0]["id"].clone();
         let links = "return [...document.querySelectorAll('tbody a')].map((a) => a.pathname)";
         let links = browser.run(links, &[]);
         let path = format!("/console/orders/{}", order.as_str().unwrap());
         assert_eq!(links[0], path.as_str());
-        let rejection = format!("/console/rejections/{}", rejected(&server, &batch)["id"].as_str().unwrap());
+        let rejection = format!(
+            "/console/rejections/{}",
+            rejected(&server, &batch)["id"].as_str().unwrap()
+        );
         assert_eq!(links[1], rejection.as_str());
         let wide = "return document.documentElement.scrollWidth <= innerWidth";
         assert_eq!(browser.run(wide, &[]), true);
@@ -68,7 +89,8 @@ fn batches_are_filtered_and_listed_page_by_page() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     for at in 0..60 {
-        let order = format!(r#"{{"key":"P-{at}","placed_at":"2026-11-21","lines":[{{"sku":"S"}}]}}"#);
+        let order =
+            format!(r#"{{"key":"P-{at}","placed_at":"2026-11-21","lines":[{{"sku":"S"}}]}}"#);
         let request = request("POST", "/v1/batches?organisation=TRK002", "full").body(order);
         assert_eq!(server.send(&request).status, 200);
     }
@@ -82,10 +104,19 @@ fn batches_are_filtered_and_listed_page_by_page() {
     };
     let (first, page) = rows("");
     assert_eq!(first, 50);
-    let next = page.split("rel=\"next\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+    let next = page
+        .split("rel=\"next\" href=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
     let next = next.replace("&amp;", "&");
     assert_eq!(rows(next.strip_prefix("/console/batches").unwrap()).0, 11);
-    let today = get(&server, "/v1/batches?limit=1")["data"][0]["received_at"].as_str().unwrap()[..10].to_owned();
+    let today = get(&server, "/v1/batches?limit=1")["data"][0]["received_at"]
+        .as_str()
+        .unwrap()[..10]
+        .to_owned();
     for (query, wanted) in [
         ("?organisation=TRK001", 1),
         ("?organisation=TRK002", 50),
@@ -108,9 +139,26 @@ fn another_tenants_batch_does_not_exist() {
     let server = Server::start(data.path());
     let batch = send(&server, "a.json");
     let cookie = sign_in_by_form(&server, "other");
-    assert_eq!(cookie.get(&server, &format!("/console/batches/{batch}")).status, 404);
+    assert_eq!(
+        cookie
+            .get(&server, &format!("/console/batches/{batch}"))
+            .status,
+        404
+    );
     let list = cookie.get(&server, "/console/batches");
-    assert!(list.text().contains("No batch has come in yet"), "{}", list.text());
-    assert_eq!(cookie.get(&server, "/console/batches?organisation=TRK001").status, 404);
-    assert_eq!(cookie.get(&server, "/console/batches/not-an-id").status, 404);
+    assert!(
+        list.text().contains("No batch has come in yet"),
+        "{}",
+        list.text()
+    );
+    assert_eq!(
+        cookie
+            .get(&server, "/console/batches?organisation=TRK001")
+            .status,
+        404
+    );
+    assert_eq!(
+        cookie.get(&server, "/console/batches/not-an-id").status,
+        404
+    );
 }

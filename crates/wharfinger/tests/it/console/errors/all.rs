@@ -7,10 +7,13 @@ use crate::support::server::Server;
 use crate::support::stored::rows;
 use crate::support::v1::request;
 
-const CAUSE: &str = "/console/errors/cause?dialect=native&code=not_country&pointer=/shipping_address/country";
+const CAUSE: &str =
+    "/console/errors/cause?dialect=native&code=not_country&pointer=/shipping_address/country";
 
 fn order(key: &str, country: &str) -> String {
-    format!(r#"{{"key":"{key}", "placed_at":"2026-11-21","shipping_address":{{"country":"{country}"}},"lines":[{{"sku":"S-1","unit_price":1.50}}]}}"#)
+    format!(
+        r#"{{"key":"{key}", "placed_at":"2026-11-21","shipping_address":{{"country":"{country}"}},"lines":[{{"sku":"S-1","unit_price":1.50}}]}}"#
+    )
 }
 
 #[test]
@@ -45,10 +48,14 @@ fn all_orders_of_a_cause_are_mended_after_a_preview() {
         assert!(rows(data.path()) == before, "a preview stores nothing");
         browser.labelled("main", "Send 3 orders").click();
         let told = browser.wait("document.querySelector('.notice.good')?.textContent");
-        assert!(told.as_str().unwrap().starts_with("2 orders were mended"), "{told}");
+        assert!(
+            told.as_str().unwrap().starts_with("2 orders were mended"),
+            "{told}"
+        );
         for (country, code) in [("Germany", "DE"), ("England", "GB")] {
             let found = rejection(&server, &format!("C-{country}"));
-            let wanted = order(&format!("C-{country}"), country).replace(&format!(":\"{country}"), &format!(":\"{code}"));
+            let wanted = order(&format!("C-{country}"), country)
+                .replace(&format!(":\"{country}"), &format!(":\"{code}"));
             assert_eq!(stored_text(&server, &found), wanted);
         }
         assert_eq!(rejection(&server, "C-Sweden")["status"], "open");
@@ -75,20 +82,41 @@ fn a_value_is_set_replaced_and_removed_without_javascript() {
         let ids: Vec<_> = ids.iter().map(|key| id(key)).collect();
         let ids: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
         let fields = [&cause[..], &ids, how].concat();
-        post(&server, &cookie, &format!("/console/errors/cause/{path}"), &fields)
+        post(
+            &server,
+            &cookie,
+            &format!("/console/errors/cause/{path}"),
+            &fields,
+        )
     };
     let set = [("how", "set"), ("value", "DE")];
     let replace = [("how", "replace"), ("from", "Germanyland"), ("by", "DE")];
     let remove = [("how", "remove")];
     let preview = both("preview", &["S-1", "S-2"], &set);
-    assert!(preview.text().contains("2 orders would be stored"), "{}", preview.text());
-    let nothing = both("preview", &["S-1"], &[("how", "replace"), ("from", ""), ("by", "DE")]);
+    assert!(
+        preview.text().contains("2 orders would be stored"),
+        "{}",
+        preview.text()
+    );
+    let nothing = both(
+        "preview",
+        &["S-1"],
+        &[("how", "replace"), ("from", ""), ("by", "DE")],
+    );
     assert_eq!(nothing.status, 422);
     assert_eq!(both("preview", &[], &set).status, 422);
     let none = both("send", &["S-1"], &[("how", "none")]);
-    assert!(none.header("location").unwrap().ends_with("rejected=1"), "{:?}", none.header("location"));
+    assert!(
+        none.header("location").unwrap().ends_with("rejected=1"),
+        "{:?}",
+        none.header("location")
+    );
     assert_eq!(rejection(&server, "S-1")["status"], "open");
-    for (ids, how) in [(&["S-1", "S-2"][..], &set[..]), (&["R-1"], &replace), (&["D-1"], &remove)] {
+    for (ids, how) in [
+        (&["S-1", "S-2"][..], &set[..]),
+        (&["R-1"], &replace),
+        (&["D-1"], &remove),
+    ] {
         let sent = both("send", ids, how);
         let told = sent.header("location").unwrap().to_owned();
         assert!(told.contains(&format!("stored={}", ids.len())), "{told}");
@@ -98,14 +126,30 @@ fn a_value_is_set_replaced_and_removed_without_javascript() {
     for key in ["S-1", "S-2", "R-1"] {
         assert_eq!(text(key), order(key, "DE"));
     }
-    assert_eq!(text("D-1"), order("D-1", "x").replace("\"country\":\"x\"", ""));
+    assert_eq!(
+        text("D-1"),
+        order("D-1", "x").replace("\"country\":\"x\"", "")
+    );
     // One that was mended meanwhile is told, and not sent again.
     let late = both("send", &["S-1"], &set);
     assert!(late.header("location").unwrap().ends_with("late=1"));
     let dismissed = both("dismiss", &["A-1"], &[("note", "all of them")]);
-    assert!(dismissed.header("location").unwrap().ends_with("dismissed=1"));
-    assert_eq!(rejection(&server, "A-1")["dismissed"]["note"], "all of them");
-    assert!(cookie.get(&server, CAUSE).text().contains("Nothing is open"));
+    assert!(
+        dismissed
+            .header("location")
+            .unwrap()
+            .ends_with("dismissed=1")
+    );
+    assert_eq!(
+        rejection(&server, "A-1")["dismissed"]["note"],
+        "all of them"
+    );
+    assert!(
+        cookie
+            .get(&server, CAUSE)
+            .text()
+            .contains("Nothing is open")
+    );
     let page = cookie.get(&server, &format!("{CAUSE}&show=all"));
     assert_eq!(page.text().matches("<tr>").count(), 6, "{}", page.text());
 }
@@ -114,18 +158,30 @@ fn a_value_is_set_replaced_and_removed_without_javascript() {
 fn all_open_orders_are_more_than_a_page() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    let orders: Vec<_> = (0..150).map(|at| order(&format!("B-{at}"), "Germany")).collect();
+    let orders: Vec<_> = (0..150)
+        .map(|at| order(&format!("B-{at}"), "Germany"))
+        .collect();
     send(&server, &format!("[{}]", orders.join(",")));
     let browser = open(&server, WIDE, "one", CAUSE);
     assert_eq!(browser.count_shown("tbody tr"), 100);
     browser.find("[name=everything]").click();
     browser.labelled("#all", "Preview").click();
     browser.wait("document.querySelector('table.preview')");
-    assert!(browser.find("main").text().contains("50 orders more were judged"));
+    assert!(
+        browser
+            .find("main")
+            .text()
+            .contains("50 orders more were judged")
+    );
     browser.labelled("main", "Send 150 orders").click();
     let told = browser.wait("document.querySelector('.notice.good')?.textContent");
-    assert!(told.as_str().unwrap().starts_with("150 orders were mended"), "{told}");
-    let listed = server.send(&request("GET", "/v1/rejections?open=true", "one")).json();
+    assert!(
+        told.as_str().unwrap().starts_with("150 orders were mended"),
+        "{told}"
+    );
+    let listed = server
+        .send(&request("GET", "/v1/rejections?open=true", "one"))
+        .json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 0);
     show(&browser, &server, "/console/errors?show=all");
     let row = browser.find("table.causes tbody tr").text();

@@ -19,15 +19,29 @@ fn hostile_texts_are_texts_on_every_page() {
     let browser = open(&server, NARROW, "one", "/console/errors");
     let cause = |fault: &serde_json::Value| {
         let text = |name: &str| fault[name].as_str().unwrap().replace("/0/", "/*/");
-        format!("/console/errors/cause?dialect=native&code={}&pointer={}", text("code"), text("pointer"))
+        format!(
+            "/console/errors/cause?dialect=native&code={}&pointer={}",
+            text("code"),
+            text("pointer")
+        )
     };
-    let mut pages = vec!["/console/errors".to_owned(), page_of(&found), format!("/console/batches/{batch}"), "/console/batches".to_owned()];
+    let mut pages = vec![
+        "/console/errors".to_owned(),
+        page_of(&found),
+        format!("/console/batches/{batch}"),
+        "/console/batches".to_owned(),
+    ];
     pages.extend(found["errors"].as_array().unwrap().iter().map(cause));
     for path in pages {
         show(&browser, &server, &path);
         browser.find("h1");
-        let harmed = "return [window.taken ?? 0, document.querySelectorAll('main script, main img').length]";
-        assert_eq!(browser.run(harmed, &[]), serde_json::json!([0, 0]), "{path}");
+        let harmed =
+            "return [window.taken ?? 0, document.querySelectorAll('main script, main img').length]";
+        assert_eq!(
+            browser.run(harmed, &[]),
+            serde_json::json!([0, 0]),
+            "{path}"
+        );
         // Outside of the editor nothing is invisible.
         let hidden = "const main = document.querySelector('main').cloneNode(true);
             for (const one of main.querySelectorAll('textarea, #behind')) one.remove();
@@ -37,7 +51,10 @@ fn hostile_texts_are_texts_on_every_page() {
     }
     show(&browser, &server, &page_of(&found));
     let kept = browser.find("#text").value();
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&kept).unwrap(), order);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&kept).unwrap(),
+        order
+    );
 }
 
 #[test]
@@ -46,7 +63,10 @@ fn ten_thousand_faults_are_cut_with_a_count() {
     let server = Server::start(data.path());
     let line = r#"{"sku":"","quantity":-1}"#;
     let lines = vec![line; 10_000].join(",");
-    let batch = send(&server, &format!(r#"{{"key":"F-1","placed_at":"2026-11-21","lines":[{lines}]}}"#));
+    let batch = send(
+        &server,
+        &format!(r#"{{"key":"F-1","placed_at":"2026-11-21","lines":[{lines}]}}"#),
+    );
     let found = rejection(&server, "F-1");
     let faults = found["errors"].as_array().unwrap().len();
     assert!(faults >= 10_000, "{faults}");
@@ -55,11 +75,23 @@ fn ten_thousand_faults_are_cut_with_a_count() {
     for path in [page_of(&found), format!("/console/batches/{batch}")] {
         let page = cookie.get(&server, &path);
         assert_eq!(page.status, 200);
-        assert!(page.text().contains(&format!("{thousands} more faults are not shown")), "{path}");
+        assert!(
+            page.text()
+                .contains(&format!("{thousands} more faults are not shown")),
+            "{path}"
+        );
         assert!(page.text().matches("<mark").count() <= 50, "{path}");
-        assert!(page.text().len() < 1_200_000, "{path}: {}", page.text().len());
+        assert!(
+            page.text().len() < 1_200_000,
+            "{path}: {}",
+            page.text().len()
+        );
     }
-    let pages = ["/console/errors".to_owned(), "/console/batches".to_owned(), format!("/console/batches/{batch}?outcome=all")];
+    let pages = [
+        "/console/errors".to_owned(),
+        "/console/batches".to_owned(),
+        format!("/console/batches/{batch}?outcome=all"),
+    ];
     for path in pages {
         let page = cookie.get(&server, &path);
         assert_eq!(page.status, 200, "{path}");
@@ -73,7 +105,9 @@ fn an_order_of_a_mebibyte_is_mended() {
     let server = Server::start(data.path());
     let order = |email: &str| {
         let long = "é<&\"".replace('"', "\\\"").repeat(140_000);
-        format!(r#"{{"key":"L-1","placed_at":"2026-11-21","customer":{{"email":"{email}"}},"lines":[{{"sku":"S"}}],"instructions":"x","metadata":{{"long":"{long}"}}}}"#)
+        format!(
+            r#"{{"key":"L-1","placed_at":"2026-11-21","customer":{{"email":"{email}"}},"lines":[{{"sku":"S"}}],"instructions":"x","metadata":{{"long":"{long}"}}}}"#
+        )
     };
     assert!(order("").len() > 900_000 && order("").len() < 1 << 20);
     send(&server, &order("a@b,example"));
@@ -94,10 +128,16 @@ fn a_text_that_is_no_json_is_mended() {
     let target = "/v1/batches?organisation=TRK001";
     let lines = "{\"key\":\"N-1\",'placed_at':\"2026-11-21\",\"lines\":[{\"sku\":\"S\"}]}\n";
     let request = crate::support::v1::request("POST", target, "one");
-    let answer = server.send(&request.header("content-type", "application/x-ndjson").body(lines));
+    let answer = server.send(
+        &request
+            .header("content-type", "application/x-ndjson")
+            .body(lines),
+    );
     let batch = crate::support::v1::batch_id(&answer).to_owned();
     let target = format!("/v1/rejections?batch={batch}");
-    let listed = server.send(&crate::support::v1::request("GET", &target, "one")).json();
+    let listed = server
+        .send(&crate::support::v1::request("GET", &target, "one"))
+        .json();
     let found = listed["data"][0].clone();
     let browser = open(&server, NARROW, "one", &page_of(&found));
     assert_eq!(browser.find("#behind mark").property("textContent"), "'");
@@ -112,6 +152,8 @@ fn a_text_that_is_no_json_is_mended() {
 
 fn rejection_by(server: &Server, batch: &str) -> String {
     let target = format!("/v1/rejections?batch={batch}");
-    let listed = server.send(&crate::support::v1::request("GET", &target, "one")).json();
+    let listed = server
+        .send(&crate::support::v1::request("GET", &target, "one"))
+        .json();
     listed["data"][0]["status"].as_str().unwrap().to_owned()
 }

@@ -15,8 +15,15 @@ use crate::support::v1::request;
 fn send(server: &Server, orders: &str) -> String {
     let target = "/v1/batches?organisation=TRK001";
     let answer = server.send(&request("POST", target, "one").body(orders));
-    assert!([200, 207, 422].contains(&answer.status), "{}", answer.text());
-    answer.header("wharfinger-batch-id").expect("a receipt").to_owned()
+    assert!(
+        [200, 207, 422].contains(&answer.status),
+        "{}",
+        answer.text()
+    );
+    answer
+        .header("wharfinger-batch-id")
+        .expect("a receipt")
+        .to_owned()
 }
 
 /// The only rejection with an order key, by the API.
@@ -24,7 +31,9 @@ fn rejection(server: &Server, key: &str) -> Value {
     let target = format!("/v1/rejections?key={key}");
     let listed = server.send(&request("GET", &target, "one")).json();
     let rows = listed["data"].as_array().expect("a list");
-    let [row] = rows.as_slice() else { panic!("{key}: {listed}") };
+    let [row] = rows.as_slice() else {
+        panic!("{key}: {listed}")
+    };
     row.clone()
 }
 
@@ -38,7 +47,9 @@ fn page_of(rejection: &Value) -> String {
 
 /// The order that mended a rejection, exactly as it was sent.
 fn stored_text(server: &Server, rejection: &Value) -> String {
-    let order = rejection["mended_by"]["order_id"].as_str().expect("it was mended");
+    let order = rejection["mended_by"]["order_id"]
+        .as_str()
+        .expect("it was mended");
     let target = format!("/v1/orders/{order}?as=submitted");
     let answer = server.send(&request("GET", &target, "one"));
     assert_eq!(answer.status, 200, "{}", answer.text());

@@ -24,7 +24,10 @@ fn a_shop_mends_an_order_from_signing_in_to_stored() {
         browser.wait("document.querySelector('#bench')");
         assert_eq!(browser.find("h1").text(), "Mend M-1");
         assert_eq!(browser.find("#text").value(), ORDER.replace("\r\n", "\n"));
-        assert_eq!(browser.find("#behind mark").property("textContent"), r#""anna@example,com""#);
+        assert_eq!(
+            browser.find("#behind mark").property("textContent"),
+            r#""anna@example,com""#
+        );
         assert_eq!(browser.find("#faults-title").text(), "1 thing is wrong");
         assert!(browser.find(".fault-card").text().contains("Line 1"));
         browser.labelled("#faults", "Use anna@example.com").click();
@@ -37,11 +40,22 @@ fn a_shop_mends_an_order_from_signing_in_to_stored() {
         let now = rejection(&server, "M-1");
         assert_eq!(now["status"], "mended");
         assert_eq!(stored_text(&server, &now), mended);
-        let receipt = format!("/v1/batches/{}", now["mended_by"]["batch_id"].as_str().unwrap());
+        let receipt = format!(
+            "/v1/batches/{}",
+            now["mended_by"]["batch_id"].as_str().unwrap()
+        );
         let receipt = server.send(&request("GET", &receipt, "one")).json();
         assert_eq!(receipt["mends"], batch.as_str());
-        let link = format!("/console/orders/{}", now["mended_by"]["order_id"].as_str().unwrap());
-        assert!(browser.run("return document.querySelector('.notice.good a').pathname", &[]) == link.as_str());
+        let link = format!(
+            "/console/orders/{}",
+            now["mended_by"]["order_id"].as_str().unwrap()
+        );
+        assert!(
+            browser.run(
+                "return document.querySelector('.notice.good a').pathname",
+                &[]
+            ) == link.as_str()
+        );
         show(&browser, &server, "/console/errors");
         assert!(browser.find(".empty").text().starts_with("Nothing is open"));
         let wide = "return document.documentElement.scrollWidth <= innerWidth";
@@ -66,13 +80,20 @@ fn faults_are_marked_anew_while_a_person_types() {
     browser.wait("document.querySelector('#faults-title').textContent === 'Nothing is wrong'");
     assert_eq!(browser.count_shown("#behind mark"), 0);
     text.fill(&order.replace("\"S-1\"", "\"\"").replace("England", "GB"));
-    browser.wait("document.querySelector('#faults code')?.textContent === '/lines/0'
-        || document.querySelector('#faults code')?.textContent.startsWith('/lines/0')");
+    browser.wait(
+        "document.querySelector('#faults code')?.textContent === '/lines/0'
+        || document.querySelector('#faults code')?.textContent.startsWith('/lines/0')",
+    );
     // The text behind the editor is always the text in it.
     browser.wait("document.querySelector('#behind').textContent === document.querySelector('#text').value + '\\n'");
     text.fill("{\"key\": oops}");
     browser.wait("document.querySelector('#behind mark')?.textContent === 'o'");
-    assert!(browser.find(".fault-card").text().contains("no JSON from here on"));
+    assert!(
+        browser
+            .find(".fault-card")
+            .text()
+            .contains("no JSON from here on")
+    );
     assert!(rows(data.path()) == before, "something was stored");
     assert_eq!(browser.errors(), Vec::<String>::new());
 }
@@ -89,11 +110,20 @@ fn everything_works_without_javascript() {
     let before = rows(data.path());
     let page = cookie.get(&server, &path);
     assert_eq!(page.status, 200);
-    assert!(page.text().contains("2 things are wrong"), "{}", page.text());
+    assert!(
+        page.text().contains("2 things are wrong"),
+        "{}",
+        page.text()
+    );
     // A button of a hint, as the page has it.
     let button = page.text().split("name=\"apply\" value=\"").nth(1).unwrap();
     let button = button.split('"').next().unwrap().replace("&quot;", "\"");
-    let page = post(&server, &cookie, &path, &[("text", order), ("apply", &button)]);
+    let page = post(
+        &server,
+        &cookie,
+        &path,
+        &[("text", order), ("apply", &button)],
+    );
     assert_eq!(page.status, 200);
     assert!(page.text().contains("1 thing is wrong"), "{}", page.text());
     assert!(page.text().contains("a@b.example"));
@@ -109,25 +139,63 @@ fn everything_works_without_javascript() {
     ];
     let page = post(&server, &cookie, &path, &field);
     assert_eq!(page.status, 422, "{}", page.text());
-    assert!(page.text().contains("&quot;unit_price&quot;:&quot;y&quot;"), "{}", page.text());
-    let page = post(&server, &cookie, &path, &[("text", &text), ("do", "format")]);
-    assert!(page.text().contains("{\n  &quot;key&quot;: &quot;J-1&quot;,\n"), "{}", page.text());
-    let foreign = server.send(&cookie.on(crate::support::client::Request::new("POST", &path)).body("do=send&csrf=wrong"));
+    assert!(
+        page.text().contains("&quot;unit_price&quot;:&quot;y&quot;"),
+        "{}",
+        page.text()
+    );
+    let page = post(
+        &server,
+        &cookie,
+        &path,
+        &[("text", &text), ("do", "format")],
+    );
+    assert!(
+        page.text()
+            .contains("{\n  &quot;key&quot;: &quot;J-1&quot;,\n"),
+        "{}",
+        page.text()
+    );
+    let foreign = server.send(
+        &cookie
+            .on(crate::support::client::Request::new("POST", &path))
+            .body("do=send&csrf=wrong"),
+    );
     assert_eq!(foreign.status, 403);
     assert!(rows(data.path()) == before, "something was stored");
     let mut field = field;
     field[4].1 = "12.50";
     let sent = post(&server, &cookie, &path, &field);
-    assert_eq!((sent.status, sent.header("location")), (303, Some(path.as_str())), "{}", sent.text());
+    assert_eq!(
+        (sent.status, sent.header("location")),
+        (303, Some(path.as_str())),
+        "{}",
+        sent.text()
+    );
     let now = rejection(&server, "J-1");
-    assert_eq!(stored_text(&server, &now), text.replace("\"x\"", "\"12.50\""));
+    assert_eq!(
+        stored_text(&server, &now),
+        text.replace("\"x\"", "\"12.50\"")
+    );
     let page = cookie.get(&server, &path);
-    assert!(page.text().contains("Sent again and stored"), "{}", page.text());
+    assert!(
+        page.text().contains("Sent again and stored"),
+        "{}",
+        page.text()
+    );
     // Whoever has it open still is told.
     let late = post(&server, &cookie, &path, &[("text", &text), ("do", "send")]);
     let expected = format!("{path}?late=1");
-    assert_eq!((late.status, late.header("location")), (303, Some(expected.as_str())));
-    assert!(cookie.get(&server, &expected).text().contains("Somebody else was faster"));
+    assert_eq!(
+        (late.status, late.header("location")),
+        (303, Some(expected.as_str()))
+    );
+    assert!(
+        cookie
+            .get(&server, &expected)
+            .text()
+            .contains("Somebody else was faster")
+    );
 }
 
 #[test]
@@ -151,7 +219,10 @@ fn an_order_is_dismissed_with_a_note() {
 fn another_tenants_rejection_does_not_exist() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    send(&server, r#"{"key":"X-1","placed_at":"2026-11-21","lines":[]}"#);
+    send(
+        &server,
+        r#"{"key":"X-1","placed_at":"2026-11-21","lines":[]}"#,
+    );
     let path = page_of(&rejection(&server, "X-1"));
     let cookie = sign_in_by_form(&server, "other");
     let before = rows(data.path());
@@ -169,5 +240,8 @@ fn another_tenants_rejection_does_not_exist() {
     let page = reader.get(&server, &path);
     assert!(page.text().contains("<mark"), "{}", page.text());
     assert!(!page.text().contains("value=\"send\"") && !page.text().contains("/dismiss\""));
-    assert_eq!(id_of(&rejection(&server, "X-1")), path.rsplit('/').next().unwrap());
+    assert_eq!(
+        id_of(&rejection(&server, "X-1")),
+        path.rsplit('/').next().unwrap()
+    );
 }
