@@ -44,7 +44,7 @@ pub(super) async fn show(visit: Visit) -> Response {
         .await;
     let listed = match listed {
         Ok(listed) => listed,
-        Err(refused) => return page::refused(&visit, &refused),
+        Err(refused) => return page::refused_list(&visit, &refused),
     };
     let names = ["from", "to", "status", "organisation", "dialect", "key_id"];
     let kept = names.map(|name| (name, visit.query(name)));

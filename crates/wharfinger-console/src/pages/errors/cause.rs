@@ -26,7 +26,7 @@ pub(super) async fn show(visit: Visit) -> Response {
     let target = api::target("/v1/rejections", &cause.with(&others));
     let listed = match visit.get::<Listed<Rejection>>(&target).await {
         Ok(listed) => listed,
-        Err(refused) => return page::refused(&visit, &refused),
+        Err(refused) => return page::refused_list(&visit, &refused),
     };
     let rows = listed.data.iter().filter_map(|found| {
         let fault = found.errors.iter().find(|fault| cause.is_of(fault))?;

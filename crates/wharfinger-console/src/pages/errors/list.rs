@@ -61,7 +61,7 @@ pub(super) async fn show(visit: Visit) -> Response {
         .await;
     let groups = match groups {
         Ok(groups) => groups,
-        Err(refused) => return page::refused(&visit, &refused),
+        Err(refused) => return page::refused_list(&visit, &refused),
     };
     let kept = [
         ("window", visit.query("window")),
