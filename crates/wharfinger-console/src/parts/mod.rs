@@ -13,7 +13,7 @@ mod words;
 pub(crate) use self::faults::{Placed, marked_order, more, said, visible};
 pub(crate) use self::forms::{dialect_field, form, select, text_field};
 pub(crate) use self::lists::{Listed, empty, pager, table};
-pub(crate) use self::order::{Fulfilment, Order, fact, fact_at, lines, order_address};
+pub(crate) use self::order::{Fulfilment, Hold, Order, fact, fact_at, lines, order_address};
 pub(crate) use self::organisations::Who;
 pub(crate) use self::plot::{Bars, Series, Step};
 pub(crate) use self::rejections::{
