@@ -189,6 +189,7 @@ pub(super) fn prepared(
         policy: Policy::Partial,
         mends: None,
         email_key: store.email_key(),
+        rules: None,
     };
     change(&mut heading);
     prepare(&heading, &slots)

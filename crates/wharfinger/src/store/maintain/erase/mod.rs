@@ -10,6 +10,7 @@
 
 mod blocks;
 mod find;
+mod hold_notes;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -122,6 +123,7 @@ impl Store {
         erasing.note(&orders).await?;
         erasing.customer().await?;
         erasing.texts(&orders).await?;
+        erasing.hold_notes(&orders).await?;
         erasing.rejections().await?;
         erasing.notes().await?;
         erasing.file_names().await?;
@@ -489,6 +491,7 @@ fn cancel(txn: &mut WriteTxn<'_>, orders: &[EntryAddr], who: &str) -> Result<u64
         ids: Vec::new(),
         reach: OrgAccess::All,
         wanted: Move::Cancel { release_key: false },
+        note: None,
         key_id: who.to_owned(),
         save_reply: None,
     };
@@ -509,13 +512,14 @@ fn first_block(connection: &Connection, organisation: OrganisationId) -> Result<
 }
 
 /// Tables with data that can identify a person.
-const TABLES_OF_PERSONS: [&str; 9] = [
+const TABLES_OF_PERSONS: [&str; 10] = [
     "answers",
     "blocks",
     "customers",
     "delivery_attempts",
     "email_parts",
     "fulfilments",
+    "holds",
     "order_leaves",
     "parked_orders",
     "rejections",
