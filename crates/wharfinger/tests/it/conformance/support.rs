@@ -190,6 +190,7 @@ pub(super) fn prepared(
         mends: None,
         file_name: None,
         email_key: store.email_key(),
+        rules: None,
     };
     change(&mut heading);
     prepare(&heading, &slots)

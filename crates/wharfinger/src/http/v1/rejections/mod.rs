@@ -9,7 +9,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use wharfinger_core::dialect::Parameter;
-use wharfinger_core::dialect::ParameterKind::{Boolean, Organisation, Text, Time, Uuid};
+use wharfinger_core::dialect::ParameterKind::{Boolean, DateOrTime, Organisation, Text, Uuid};
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
@@ -86,8 +86,12 @@ pub(super) static ROUTES: &[Route] = &[
 const FILTERS: &[Parameter] = &[
     ORGANISATION,
     DIALECT,
-    query("since", Time, "Only orders received at this time or later"),
-    query("until", Time, "Only orders received before this time"),
+    query(
+        "since",
+        DateOrTime,
+        "Only orders received at this time or later",
+    ),
+    query("until", DateOrTime, "Only orders received before this time"),
     query("code", Text, "Only orders with an error of this code"),
     query(
         "pointer",
