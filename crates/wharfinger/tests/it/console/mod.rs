@@ -3,6 +3,7 @@
 mod batches;
 mod demo;
 mod errors;
+mod held;
 mod orders;
 mod sessions;
 mod settings;
