@@ -5,6 +5,7 @@
 mod answer;
 mod body;
 pub mod connections;
+mod console;
 mod describe;
 mod forwarded;
 mod framing;
@@ -48,7 +49,7 @@ pub fn routes(app: &Arc<App>) -> Router {
     let router = openapi::add_to(router)
         .layer(from_fn(request_id::with_request_id))
         .with_state(Arc::clone(app));
-    let router = routes::add_to(router, app);
+    let router = console::add_to(routes::add_to(router, app), app);
     let known = router.clone().fallback(request::unknown_route);
     router.fallback(move |mut request: Request| {
         let mut known = known.clone();

@@ -18,6 +18,7 @@ use wharfinger_core::order::failure::RequestFailure;
 
 use super::answer::{add_rates, counted, discard, large_body, refusal, respond, respond_with};
 use super::body::{self, Accepts};
+use super::console::InSession;
 use super::forwarded::Client;
 use super::request_id::{REQUEST_ID, request_id};
 use super::request_log::{Noted, log, log_text};
@@ -334,6 +335,10 @@ fn authenticate(
     head: &Head<'_>,
     parts: &Parts,
 ) -> Result<Authenticated, RequestFailure> {
+    if let Some(InSession(caller)) = parts.extensions.get() {
+        let current = app.access.renew(caller);
+        return current.ok_or(RequestFailure::Unauthorized);
+    }
     let credentials = dialect.credentials(head);
     let client = Client::of(&parts.extensions);
     let authenticated = app.access.authenticate(&credentials, client.address);

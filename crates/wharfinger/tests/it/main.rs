@@ -11,6 +11,7 @@ mod clients;
 mod clock;
 mod conformance;
 mod connections;
+mod console;
 mod copy;
 mod crash;
 mod data_files;

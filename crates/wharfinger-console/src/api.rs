@@ -1,0 +1,133 @@
+//! Requests to `/v1`, and their answers.
+
+use axum::body::Body;
+use axum::extract::Request;
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{Method, StatusCode};
+use http_body_util::BodyExt;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::host::{Host, Session};
+
+/// A refusal of `/v1`: problem details.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Refused {
+    /// The status.
+    #[serde(default)]
+    pub(crate) status: u16,
+    /// What kind of refusal it is.
+    #[serde(default)]
+    pub(crate) title: String,
+    /// What was wrong here.
+    #[serde(default)]
+    pub(crate) detail: String,
+    /// What is wrong with which attribute.
+    #[serde(default)]
+    pub(crate) errors: Vec<Value>,
+}
+
+impl Refused {
+    /// The refusal as one sentence for a person.
+    pub(crate) fn sentence(&self) -> &str {
+        if self.detail.is_empty() {
+            &self.title
+        } else {
+            &self.detail
+        }
+    }
+
+    /// Whether what was asked for does not exist, or is another tenant's.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND.as_u16()
+    }
+}
+
+/// An answer of `/v1` that is not a refusal.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+/// Reads a resource. `target` is a path with its query, as [`target`] makes it.
+pub(crate) async fn get<T: DeserializeOwned>(
+    host: &dyn Host,
+    session: &Session,
+    target: &str,
+) -> Result<T, Refused> {
+    let answer = send(host, session, Method::GET, target, None).await?;
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        tracing::error!(%error, target, "The console could not read an answer of the API.");
+        broken("The page could not read the server's answer")
+    })
+}
+
+/// Sends a request with a JSON body, or without a body. A batch in which orders were rejected (207, 422 with results) is an
+/// answer, not a refusal.
+pub(crate) async fn send(
+    host: &dyn Host,
+    session: &Session,
+    method: Method,
+    target: &str,
+    body: Option<Bytes>,
+) -> Result<Answer, Refused> {
+    let request = Request::builder()
+        .method(method)
+        .uri(target)
+        .header(ACCEPT, "application/json")
+        .header(CONTENT_TYPE, "application/json");
+    let request = request
+        .body(body.map_or_else(Body::empty, Body::from))
+        .map_err(|_| broken("The page made an address that does not exist"))?;
+    let response = host.call(session, request).await;
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await;
+    let body = body.map_err(|_| broken("The server broke off its answer"))?;
+    let body = body.to_bytes();
+    let is_problem = parts.headers.get(CONTENT_TYPE);
+    let is_problem = is_problem.is_some_and(|kind| kind == "application/problem+json");
+    if is_problem || !(parts.status.is_success() || has_results(&body)) {
+        let refused: Refused = serde_json::from_slice(&body).unwrap_or_default();
+        let status = parts.status.as_u16();
+        return Err(Refused { status, ..refused });
+    }
+    let status = parts.status;
+    Ok(Answer { status, body })
+}
+
+fn has_results(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|body| body.get("results").is_some())
+}
+
+/// A fault of the console itself.
+fn broken(why: &str) -> Refused {
+    Refused {
+        status: 500,
+        title: "Internal error".to_owned(),
+        detail: why.to_owned(),
+        errors: Vec::new(),
+    }
+}
+
+/// A path with a query. Parameters without a value are left out.
+pub(crate) fn target(path: &str, query: &[(&str, &str)]) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    let given = query.iter().filter(|(_, value)| !value.is_empty());
+    form.extend_pairs(given);
+    let query = form.finish();
+    if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
+    }
+}
+
+/// One segment of a path, with everything escaped that has a meaning there.
+pub(crate) fn segment(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

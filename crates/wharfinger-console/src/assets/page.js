@@ -1,0 +1,19 @@
+// On every page. Shows times in the person's own time zone; the server's UTC stays in the title.
+const formatter = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+export function localTimes(root) {
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(element.dateTime);
+    if (!element.dateTime.includes("T") || Number.isNaN(at.getTime())) continue;
+    element.title = element.dateTime;
+    element.textContent = formatter.format(at);
+  }
+}
+
+/** A request to /v1 in the rights of the person's key. */
+export function api(path, options = {}) {
+  const csrf = document.querySelector('meta[name="csrf"]').content;
+  return fetch(`/console/api${path}`, { ...options, headers: { "x-csrf-token": csrf, ...options.headers } });
+}
+
+localTimes(document);

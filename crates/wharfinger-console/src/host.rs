@@ -1,0 +1,71 @@
+//! What the console needs from the server.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use axum::extract::Request;
+use axum::response::Response;
+
+/// The server, as the console sees it.
+#[async_trait]
+pub trait Host: Send + Sync + 'static {
+    /// Begins a session for a key. Returns the session's token, which only the person's browser keeps.
+    ///
+    /// # Errors
+    /// The key is wrong, void, or there were too many attempts.
+    async fn sign_in(&self, id: &str, secret: &str, client: IpAddr) -> Result<String, NoEntry>;
+
+    /// The session of a token. `None` if there is none, or if it or its key has ended.
+    async fn session(&self, token: &str) -> Option<Session>;
+
+    /// Ends a session.
+    async fn sign_out(&self, token: &str);
+
+    /// Sends a request to the server's own routes in the rights of a session's key.
+    async fn call(&self, session: &Session, request: Request) -> Response;
+
+    /// Where a request came from.
+    fn client(&self, request: &Request) -> Client;
+}
+
+/// The session of a person who is signed in.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The token in the cookie.
+    pub token: String,
+    /// The key's public id.
+    pub key_id: String,
+    /// Names of the key's scopes, such as `orders:read`.
+    pub scopes: Vec<&'static str>,
+}
+
+impl Session {
+    /// Whether the key has a scope.
+    #[must_use]
+    pub fn may(&self, scope: &str) -> bool {
+        self.scopes.contains(&scope)
+    }
+}
+
+/// The other end of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    /// Its address.
+    pub address: IpAddr,
+    /// Whether the request came over TLS, to the server itself or to a trusted proxy.
+    pub is_secure: bool,
+}
+
+/// Why a person could not sign in.
+#[derive(Clone, Debug)]
+pub enum NoEntry {
+    /// The key's id or its secret is wrong, or the key is void.
+    WrongKey,
+    /// Too many wrong attempts. Seconds until the next one is allowed.
+    TooManyAttempts {
+        /// Seconds to wait.
+        retry_after_s: u64,
+    },
+    /// The server cannot do it now.
+    Unavailable,
+}

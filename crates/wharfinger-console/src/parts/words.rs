@@ -1,0 +1,75 @@
+//! Numbers, times and states as people read them.
+
+use maud::{Markup, html};
+
+/// A number with its thousands apart: 12,345.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A time of the API (RFC 3339 in UTC). A module shows it in the person's own time zone; without it, UTC is shown.
+pub(crate) fn time(at: &str) -> Markup {
+    let (day, rest) = at.split_once('T').unwrap_or((at, ""));
+    let clock = rest.get(..8).unwrap_or(rest.trim_end_matches('Z'));
+    html! { time datetime=(at) { (day) " " (clock) @if !rest.is_empty() { " UTC" } } }
+}
+
+/// A state of an order, by word and colour.
+pub(crate) fn state(name: &str) -> Markup {
+    let tone = match name {
+        "processed" => "good",
+        "cancelled" => "quiet",
+        "held" => "warm",
+        "pending" => "plain",
+        _ => "quiet",
+    };
+    label(name, tone)
+}
+
+/// What became of an order of a batch, or of a batch, by word and colour.
+pub(crate) fn outcome(name: &str) -> Markup {
+    let tone = match name {
+        "accepted" | "updated" | "complete" | "mended" => "good",
+        "rejected" | "open" => "bad",
+        "withheld" | "partial" | "held" => "warm",
+        _ => "quiet",
+    };
+    label(name, tone)
+}
+
+fn label(name: &str, tone: &str) -> Markup {
+    html! { span.label.(tone) { (name) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        let numbers = [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ];
+        for (number, text) in numbers {
+            assert_eq!(count(number), text);
+        }
+    }
+
+    #[test]
+    fn a_time_is_shown_in_utc_and_names_it() {
+        let shown = time("2026-11-30T08:15:00.123Z").into_string();
+        assert!(shown.contains(">2026-11-30 08:15:00 UTC<"), "{shown}");
+        assert!(time("2026-11-30").into_string().contains(">2026-11-30 <"));
+    }
+}
