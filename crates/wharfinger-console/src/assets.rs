@@ -20,7 +20,10 @@ const STYLE: &str = concat!(
 );
 
 /// The modules: `page.js` is on every page, others where a page names them.
-const MODULES: [(&str, &str); 1] = [("page.js", include_str!("assets/page.js"))];
+const MODULES: [(&str, &str); 2] = [
+    ("page.js", include_str!("assets/page.js")),
+    ("upload.js", include_str!("assets/upload.js")),
+];
 
 /// The address of a file.
 pub(crate) fn address(name: &str) -> String {
