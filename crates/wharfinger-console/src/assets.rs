@@ -1,13 +1,19 @@
-//! The style sheet and the modules that pages load. Their addresses contain the version, so that they may be cached for long.
+//! The style sheet and the modules that pages load. Their addresses contain a hash of their content, so that they may
+//! be cached for long.
+
+use std::sync::LazyLock;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use sha2::{Digest, Sha256};
 
+use crate::page;
 use crate::visit::Shared;
 
 /// One style sheet, of these parts.
@@ -20,34 +26,59 @@ const STYLE: &str = concat!(
 );
 
 /// The modules: `page.js` is on every page, others where a page names them.
-const MODULES: [(&str, &str); 2] = [
+const MODULES: [(&str, &str); 3] = [
     ("page.js", include_str!("assets/page.js")),
     ("upload.js", include_str!("assets/upload.js")),
+    ("today.js", include_str!("assets/today.js")),
 ];
+
+/// A hash of all files. They share it, because modules import each other from the same folder.
+static HASH: LazyLock<String> = LazyLock::new(|| {
+    let mut hash = Sha256::new();
+    for (name, text) in files() {
+        hash.update(name);
+        hash.update([0]);
+        hash.update(text);
+        hash.update([0]);
+    }
+    let hash = hash.finalize();
+    hash.iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+});
+
+fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    MODULES.into_iter().chain([("console.css", STYLE)])
+}
 
 /// The address of a file.
 pub(crate) fn address(name: &str) -> String {
-    format!("/console/files/{}/{name}", env!("CARGO_PKG_VERSION"))
+    format!("/console/files/{}/{name}", *HASH)
 }
 
 pub(crate) fn routes() -> Router<Shared> {
-    let style = ("console.css", STYLE);
-    let files = MODULES.into_iter().chain([style]);
-    files.fold(Router::new(), |router, (name, text)| {
-        router.route(&address(name), get(async move || file(name, text)))
-    })
+    Router::new().route("/console/files/{hash}/{name}", get(file))
 }
 
-fn file(name: &str, text: &'static str) -> Response {
+/// A file. While servers are replaced by newer ones, a page of another version may ask for it: then it must not be cached.
+async fn file(Path((hash, name)): Path<(String, String)>) -> Response {
+    let Some((_, text)) = files().find(|(known, _)| *known == name) else {
+        return page::not_found(None);
+    };
     let mut response = Response::new(Body::from(Bytes::from_static(text.as_bytes())));
     let kind = if name.ends_with(".css") {
         "text/css; charset=utf-8"
     } else {
         "text/javascript; charset=utf-8"
     };
+    let kept = if hash == *HASH {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-store"
+    };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    // Development builds have the same version with other files.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(kept));
     response
 }

@@ -1,10 +1,15 @@
 //! What the console needs from the server.
 
+use std::any::Any;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::extract::Request;
 use axum::response::Response;
+
+/// How long a session lasts at most, in milliseconds.
+pub const SESSION_MS: i64 = 12 * 60 * 60 * 1_000;
 
 /// The server, as the console sees it.
 #[async_trait]
@@ -15,14 +20,20 @@ pub trait Host: Send + Sync + 'static {
     /// The key is wrong, void, or there were too many attempts.
     async fn sign_in(&self, id: &str, secret: &str, client: IpAddr) -> Result<String, NoEntry>;
 
-    /// The session of a token. `None` if there is none, or if it or its key has ended.
-    async fn session(&self, token: &str) -> Option<Session>;
+    /// The session of a token.
+    ///
+    /// # Errors
+    /// There is none, it or its key has ended, or nobody can tell now.
+    async fn session(&self, token: &str) -> Result<Session, NoSession>;
 
     /// Ends a session.
     async fn sign_out(&self, token: &str);
 
     /// Sends a request to the server's own routes in the rights of a session's key.
     async fn call(&self, session: &Session, request: Request) -> Response;
+
+    /// The time, in milliseconds since 1970.
+    fn now_ms(&self) -> i64;
 
     /// Where a request came from.
     fn client(&self, request: &Request) -> Client;
@@ -37,6 +48,8 @@ pub struct Session {
     pub key_id: String,
     /// Names of the key's scopes, such as `orders:read`.
     pub scopes: Vec<&'static str>,
+    /// What the server knows of the key, for [`Host::call`].
+    pub caller: Arc<dyn Any + Send + Sync>,
 }
 
 impl Session {
@@ -54,6 +67,15 @@ pub struct Client {
     pub address: IpAddr,
     /// Whether the request came over TLS, to the server itself or to a trusted proxy.
     pub is_secure: bool,
+}
+
+/// Why there is no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSession {
+    /// It has ended, or there never was one.
+    Ended,
+    /// The server cannot read its store now.
+    Unavailable,
 }
 
 /// Why a person could not sign in.

@@ -94,7 +94,12 @@ impl<'v> Page<'v> {
                 (content)
             }
         };
-        document(self.status, &self.title, &self.modules, Some(visit), &body)
+        let head = html! {
+            meta name="csrf" content=(visit.csrf());
+            script type="module" src=(assets::address("page.js")) {}
+            @for module in &self.modules { script type="module" src=(assets::address(module)) {} }
+        };
+        document(self.status, &self.title, &head, &body)
     }
 }
 
@@ -152,7 +157,37 @@ pub(crate) fn bare(status: StatusCode, title: &str, content: &Markup) -> Respons
             (content)
         }
     };
-    document(status, title, &[], None, &body)
+    document(status, title, &html! {}, &body)
+}
+
+/// A page that leads to another one at once, as if the person had followed a link on it.
+pub(crate) fn forward(target: &str) -> Response {
+    let head = html! { meta http-equiv="refresh" content={ "0; url=" (target) }; };
+    let body = html! {
+        main.bare #main tabindex="-1" {
+            p.brand { "Wharfinger" }
+            h1 { "Opening the console" }
+            p { a href=(target) { "Go on" } }
+        }
+    };
+    document(StatusCode::OK, "Opening", &head, &body)
+}
+
+/// The page for a fault of the console itself.
+pub(crate) fn broken() -> Response {
+    let sentence =
+        "The console has a fault here, which is in the server's log. The API is not affected.";
+    plain(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "Internal error",
+        sentence,
+    )
+}
+
+/// The page while the store cannot be read.
+pub(crate) fn unavailable() -> Response {
+    let sentence = "The server cannot read its store now. Load this page again in a few seconds.";
+    plain(StatusCode::SERVICE_UNAVAILABLE, "Not now", sentence)
 }
 
 /// A page with one sentence.
@@ -195,13 +230,7 @@ pub(crate) fn redirect(target: &str) -> Response {
     response
 }
 
-fn document(
-    status: StatusCode,
-    title: &str,
-    modules: &[&'static str],
-    visit: Option<&Visit>,
-    body: &Markup,
-) -> Response {
+fn document(status: StatusCode, title: &str, head: &Markup, body: &Markup) -> Response {
     let text = html! {
         (DOCTYPE)
         html lang="en" {
@@ -212,13 +241,7 @@ fn document(
                 title { (title) " · Wharfinger" }
                 link rel="icon" href="data:,";
                 link rel="stylesheet" href=(assets::address("console.css"));
-                @if let Some(visit) = visit {
-                    meta name="csrf" content=(visit.csrf());
-                    script type="module" src=(assets::address("page.js")) {}
-                }
-                @for module in modules {
-                    script type="module" src=(assets::address(module)) {}
-                }
+                (head)
             }
             body { (body) }
         }

@@ -7,6 +7,7 @@ use axum::routing::any;
 use http::header::{COOKIE, HOST};
 use http::{Method, StatusCode, Uri};
 
+use crate::host::NoSession;
 use crate::session;
 use crate::visit::Shared;
 
@@ -22,8 +23,10 @@ async fn pass(State(host): State<Shared>, mut request: Request) -> Response {
     let token = session::token(request.headers())
         .unwrap_or_default()
         .to_owned();
-    let Some(session) = host.session(&token).await else {
-        return status(StatusCode::UNAUTHORIZED);
+    let session = match host.session(&token).await {
+        Ok(session) => session,
+        Err(NoSession::Ended) => return status(StatusCode::UNAUTHORIZED),
+        Err(NoSession::Unavailable) => return status(StatusCode::SERVICE_UNAVAILABLE),
     };
     let sent = request.headers().get(CSRF_FIELD);
     let sent = sent.and_then(|sent| sent.to_str().ok()).unwrap_or_default();

@@ -1,23 +1,30 @@
 //! One request of a person who is signed in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::response::Response;
 use bytes::Bytes;
+use http::header::HOST;
+use http::request::Parts;
 use http::{Method, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use crate::api::{self, Answer, Refused};
-use crate::host::{Client, Host, Session};
+use crate::host::{Host, NoSession, Session};
 use crate::page;
 use crate::pages::sign_in;
-use crate::session;
+use crate::session::{self, Sender};
 
 /// Most bytes of a form. An order may have 1 MiB, and each byte of it may take three in a form.
-const FORM_BYTES_MAX: usize = 4 << 20;
+pub(crate) const FORM_BYTES_MAX: usize = 4 << 20;
+/// Most fields of a form.
+const FIELDS_MAX: usize = 10_000;
+/// Most time that a form may take to arrive.
+const FORM_WITHIN: Duration = Duration::from_secs(120);
 
 /// The state of the console's routes.
 pub(crate) type Shared = Arc<dyn Host>;
@@ -28,8 +35,8 @@ pub(crate) struct Visit {
     pub(crate) host: Shared,
     /// The session.
     pub(crate) session: Session,
-    /// Where the request came from.
-    pub(crate) client: Client,
+    /// The address of the server, as the browser knows it.
+    pub(crate) server: String,
     /// The path, with its query.
     pub(crate) target: String,
     query: Vec<(String, String)>,
@@ -86,29 +93,43 @@ impl FromRequest<Shared> for Visit {
     async fn from_request(request: Request, host: &Shared) -> Result<Self, Response> {
         let client = host.client(&request);
         let (mut parts, _) = request.into_parts();
-        let target = parts.uri.path_and_query();
-        let target = target
-            .map_or("/console", |target| target.as_str())
-            .to_owned();
+        let target = target_of(&parts);
         let path = RawPathParams::from_request_parts(&mut parts, host).await;
         let path = path.map_err(|_| page::not_found(None))?;
         let path = path.iter().map(|(name, value)| (name.into(), value.into()));
         let path = path.collect();
         let token = session::token(&parts.headers).unwrap_or_default();
-        let Some(session) = host.session(token).await else {
-            return Err(sign_in::needed(&target));
+        let session = match host.session(token).await {
+            Ok(session) => session,
+            Err(NoSession::Ended) => return Err(sign_in::needed(&parts.headers, &target)),
+            Err(NoSession::Unavailable) => return Err(page::unavailable()),
         };
         let query = parts.uri.query().unwrap_or_default();
         let query = form_urlencoded::parse(query.as_bytes()).into_owned();
         Ok(Self {
             host: Arc::clone(host),
             session,
-            client,
+            server: server(&parts, client.is_secure),
             target,
             query: query.collect(),
             path,
         })
     }
+}
+
+fn target_of(parts: &Parts) -> String {
+    let target = parts.uri.path_and_query();
+    target
+        .map_or("/console", |target| target.as_str())
+        .to_owned()
+}
+
+/// The address of the server, as the browser knows it.
+fn server(parts: &Parts, is_secure: bool) -> String {
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| parts.uri.authority().map(|authority| authority.as_str()));
+    let scheme = if is_secure { "https" } else { "http" };
+    format!("{scheme}://{}", host.unwrap_or("SERVER"))
 }
 
 /// A form that a person who is signed in has sent, with the right token.
@@ -136,24 +157,31 @@ impl FromRequest<Shared> for Posted {
 
     async fn from_request(request: Request, host: &Shared) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
-        let fields = fields(body).await?;
-        let target = parts.uri.path_and_query();
-        let target = target
-            .map_or("/console", |target| target.as_str())
-            .to_owned();
-        let token = session::token(&parts.headers)
-            .unwrap_or_default()
-            .to_owned();
-        if host.session(&token).await.is_none() {
-            // What was written must not be lost: it is sent on after signing in.
-            return Err(sign_in::needed_for_form(&target, &fields));
+        let target = target_of(&parts);
+        let token = session::token(&parts.headers).unwrap_or_default();
+        let sender = session::sender(&parts.headers);
+        refuse_foreign(sender)?;
+        if token.is_empty() && sender == Sender::Unknown {
+            // Nothing shows that a page of the console made the form.
+            return Err(sign_in::needed(&parts.headers, &target));
         }
-        if !session::is_csrf(&token, value(&fields, "csrf")) {
-            return Err(sign_in::stale_form(
-                &target,
-                &fields,
-                &session::csrf(&token),
-            ));
+        let fields = fields(body, FORM_BYTES_MAX).await?;
+        let is_ours = session::is_csrf(token, value(&fields, "csrf"));
+        match host.session(token).await {
+            Ok(_) if is_ours => {}
+            Ok(_) => {
+                let csrf = session::csrf(token);
+                return Err(sign_in::foreign_form(&target, &fields, &csrf));
+            }
+            // What was written must not be lost: it can be sent on after signing in.
+            Err(NoSession::Ended) if is_ours || sender == Sender::Own => {
+                return Err(sign_in::needed_for_form(&target, &fields));
+            }
+            Err(NoSession::Ended) => return Err(sign_in::needed(&parts.headers, &target)),
+            Err(NoSession::Unavailable) => {
+                let csrf = value(&fields, "csrf");
+                return Err(sign_in::delayed_form(&target, &fields, csrf));
+            }
         }
         let request = Request::from_parts(parts, Body::empty());
         let visit = Visit::from_request(request, host).await?;
@@ -161,18 +189,49 @@ impl FromRequest<Shared> for Posted {
     }
 }
 
+/// Refuses a form that a page of another site has sent.
+pub(crate) fn refuse_foreign(sender: Sender) -> Result<(), Response> {
+    if sender != Sender::Foreign {
+        return Ok(());
+    }
+    Err(page::plain(
+        StatusCode::FORBIDDEN,
+        "Nothing was changed",
+        "A page of another site has sent this form. Use the forms of the console.",
+    ))
+}
+
 /// The fields of a form's body.
-pub(crate) async fn fields(body: Body) -> Result<Vec<(String, String)>, Response> {
-    let body = Limited::new(body, FORM_BYTES_MAX).collect().await;
-    let body = body.map_err(|_| {
-        page::plain(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The form is too large",
-            "A form may have 4 MiB. Send a larger order with the command line.",
-        )
-    })?;
-    let fields = form_urlencoded::parse(&body.to_bytes())
-        .into_owned()
-        .collect();
-    Ok(fields)
+pub(crate) async fn fields(
+    body: Body,
+    bytes_max: usize,
+) -> Result<Vec<(String, String)>, Response> {
+    let read = Limited::new(body, bytes_max).collect();
+    let body = match tokio::time::timeout(FORM_WITHIN, read).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return Err(page::plain(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The form is too large",
+                "A form may have 4 MiB. Send a larger order with the command line.",
+            ));
+        }
+        Ok(Err(_)) | Err(_) => {
+            return Err(page::plain(
+                StatusCode::REQUEST_TIMEOUT,
+                "The form did not arrive",
+                "The connection was too slow or has ended. Go back and send the form again.",
+            ));
+        }
+    };
+    let mut fields = form_urlencoded::parse(&body).into_owned();
+    let taken: Vec<_> = fields.by_ref().take(FIELDS_MAX).collect();
+    if fields.next().is_some() {
+        return Err(page::plain(
+            StatusCode::BAD_REQUEST,
+            "The form has too many fields",
+            "A form may have 10,000 fields.",
+        ));
+    }
+    Ok(taken)
 }

@@ -1,34 +1,72 @@
 //! `/console/sign-in` and `/console/sign-out`.
+//!
+//! A form that is sent when its session has ended is not lost: the page that asks to sign in carries its fields along, and after
+//! that the person decides whether it is sent. Nothing is carried along that a page of another site could have made.
+//!
+//! Browsers leave the cookie out when a person follows a link on another site (`SameSite=Strict`), for example in an e-mail that
+//! is read in the browser. Such a request gets a page that leads to [`ENTER`] at once: that request is made by a page of this
+//! server, so it has the cookie.
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::header::SET_COOKIE;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use maud::{Markup, html};
 
-use crate::host::NoEntry;
-use crate::visit::{self, Posted, Shared};
+use crate::host::{NoEntry, NoSession};
+use crate::session::Sender;
+use crate::visit::{self, FORM_BYTES_MAX, Shared};
 use crate::{api, page, session};
 
 const PATH: &str = "/console/sign-in";
+const SIGN_OUT: &str = "/console/sign-out";
+const ENTER: &str = "/console/enter";
+
+/// Before the names of fields that are carried along.
+const KEPT: &str = "kept.";
+/// Bytes of a form that carries another one along: its fields have longer names.
+const KEPT_FORM_BYTES_MAX: usize = FORM_BYTES_MAX + (256 << 10);
+/// Characters of a field that are shown before it is sent.
+const SHOWN_CHARS_MAX: usize = 2_000;
+
+type Fields = [(String, String)];
 
 /// The routes.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route(PATH, get(show).post(sign_in))
-        .route("/console/sign-out", post(sign_out))
+        .route(SIGN_OUT, post(sign_out))
+        .route(ENTER, get(enter))
 }
 
 /// Sends a person who is not signed in to the form, and back afterwards.
-pub(crate) fn needed(target: &str) -> Response {
+pub(crate) fn needed(headers: &HeaderMap, target: &str) -> Response {
+    if session::is_from_elsewhere(headers) {
+        let target = api::target(ENTER, &[("next", target)]);
+        return page::forward(&target);
+    }
     page::redirect(&api::target(PATH, &[("next", target)]))
 }
 
+/// Leads to a page if the browser has a session, and to the form if not.
+async fn enter(State(host): State<Shared>, request: Request) -> Response {
+    let next = next_of(&request);
+    match host
+        .session(session::token(request.headers()).unwrap_or_default())
+        .await
+    {
+        Ok(_) => page::redirect(own(&next)),
+        Err(NoSession::Ended) => page::redirect(&api::target(PATH, &[("next", &next)])),
+        Err(NoSession::Unavailable) => page::unavailable(),
+    }
+}
+
 /// Asks a person whose session has ended to sign in, and keeps the form that was sent.
-pub(crate) fn needed_for_form(target: &str, fields: &[(String, String)]) -> Response {
-    let about = "Your session has ended. Sign in, and what you wrote is sent on.";
+pub(crate) fn needed_for_form(target: &str, fields: &Fields) -> Response {
+    let about =
+        "Your session has ended, and nothing was changed. Sign in again: what you wrote is kept.";
     let kept = kept_form(target, fields);
     page::bare(
         StatusCode::UNAUTHORIZED,
@@ -38,26 +76,55 @@ pub(crate) fn needed_for_form(target: &str, fields: &[(String, String)]) -> Resp
 }
 
 /// Shows a form again whose token is not that of the session.
-pub(crate) fn stale_form(target: &str, fields: &[(String, String)], csrf: &str) -> Response {
-    let content = html! {
-        p { "This form was opened in another session. Check that you want to send it." }
-        form method="post" action=(target) {
-            @for (name, value) in fields.iter().filter(|(name, _)| name != "csrf") {
-                input type="hidden" name=(name) value=(value);
-            }
-            input type="hidden" name="csrf" value=(csrf);
-            button.main type="submit" { "Send it" }
-            " " a href="/console" { "Leave it" }
-        }
-    };
-    page::bare(StatusCode::FORBIDDEN, "Send this form?", &content)
+pub(crate) fn foreign_form(target: &str, fields: &Fields, csrf: &str) -> Response {
+    let about = "This form was opened in another session, and nothing was changed yet. Check it, and send it if it is yours.";
+    again(StatusCode::FORBIDDEN, about, target, fields, csrf)
 }
 
-fn kept_form(target: &str, fields: &[(String, String)]) -> Markup {
+/// Shows a form again that cannot be looked at now.
+pub(crate) fn delayed_form(target: &str, fields: &Fields, csrf: &str) -> Response {
+    let about = "The server cannot read its store now, and nothing was changed. Send the form again in a few seconds.";
+    again(StatusCode::SERVICE_UNAVAILABLE, about, target, fields, csrf)
+}
+
+/// A form whose fields are shown, to be sent by the person.
+fn again(status: StatusCode, about: &str, target: &str, fields: &Fields, csrf: &str) -> Response {
+    let written = || fields.iter().filter(|(name, _)| name != "csrf");
+    let content = html! {
+        p.notice.warm role="alert" { (about) }
+        form method="post" action=(own(target)) {
+            @for (name, value) in written() { input type="hidden" name=(name) value=(value); }
+            input type="hidden" name="csrf" value=(csrf);
+            div.actions {
+                button.main type="submit" { "Send it" }
+                a href="/console" { "Do not send it" }
+            }
+        }
+        h2 { "What it contains" }
+        dl.facts {
+            dt { "To" } dd { code { (own(target)) } }
+            @for (name, value) in written() {
+                dt { (name) }
+                dd { pre tabindex="0" dir="auto" { (beginning(value)) } }
+            }
+        }
+    };
+    page::bare(status, "Send this form?", &content)
+}
+
+fn beginning(value: &str) -> String {
+    let mut shown: String = value.chars().take(SHOWN_CHARS_MAX).collect();
+    if shown.len() < value.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn kept_form(target: &str, fields: &Fields) -> Markup {
     html! {
         input type="hidden" name="form" value=(target);
         @for (name, value) in fields.iter().filter(|(name, _)| name != "csrf") {
-            input type="hidden" name=(format!("kept.{name}")) value=(value);
+            input type="hidden" name={ (KEPT) (name) } value=(value);
         }
     }
 }
@@ -76,16 +143,29 @@ fn form(next: &str, about: Option<&str>, kept: &Markup) -> Markup {
     }
 }
 
-async fn show(request: Request) -> Response {
+fn next_of(request: &Request) -> String {
     let query = request.uri().query().unwrap_or_default();
-    let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
-    let next = next.map(|(_, next)| next.into_owned()).unwrap_or_default();
+    let mut query = form_urlencoded::parse(query.as_bytes());
+    let next = query.find(|(name, _)| name == "next");
+    next.map(|(_, next)| next.into_owned()).unwrap_or_default()
+}
+
+async fn show(State(host): State<Shared>, request: Request) -> Response {
+    let next = next_of(&request);
+    let token = session::token(request.headers()).unwrap_or_default();
+    if host.session(token).await.is_ok() {
+        return page::redirect(own(&next));
+    }
     page::bare(StatusCode::OK, "Sign in", &form(&next, None, &html! {}))
 }
 
 async fn sign_in(State(host): State<Shared>, request: Request) -> Response {
     let client = host.client(&request);
-    let fields = match visit::fields(request.into_body()).await {
+    let (parts, body) = request.into_parts();
+    if let Err(refused) = visit::refuse_foreign(session::sender(&parts.headers)) {
+        return refused;
+    }
+    let fields = match visit::fields(body, KEPT_FORM_BYTES_MAX).await {
         Ok(fields) => fields,
         Err(refused) => return refused,
     };
@@ -93,63 +173,141 @@ async fn sign_in(State(host): State<Shared>, request: Request) -> Response {
         let found = fields.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value.as_str())
     };
-    let kept: Vec<_> = fields
-        .iter()
-        .filter_map(|(name, value)| Some((name.strip_prefix("kept.")?.to_owned(), value.clone())))
+    let kept = fields.iter();
+    let kept = kept.filter_map(|(name, value)| Some((name.strip_prefix(KEPT)?, value)));
+    let kept: Vec<_> = kept
+        .map(|(name, value)| (name.to_owned(), value.clone()))
         .collect();
+    let target = field("form");
     let entered = host.sign_in(field("id").trim(), field("secret").trim(), client.address);
-    let (about, status) = match entered.await {
+    let refused = match entered.await {
         Ok(token) => {
-            let form = field("form");
-            let mut response = if form.is_empty() {
+            // The browser forgets its earlier session.
+            host.sign_out(session::token(&parts.headers).unwrap_or_default())
+                .await;
+            let response = if target.is_empty() {
                 page::redirect(own(field("next")))
             } else {
-                stale_form(own(form), &kept, &session::csrf(&token))
+                let about = "You are signed in. What you wrote has not been sent yet.";
+                again(StatusCode::OK, about, target, &kept, &session::csrf(&token))
             };
-            let cookie = session::cookie(&token, client.is_secure);
-            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-                response.headers_mut().insert(SET_COOKIE, cookie);
-            }
-            return response;
+            return with_cookie(response, &token, client.is_secure);
         }
-        Err(NoEntry::WrongKey) => (
-            "The key id or the secret is wrong, or the key is no longer valid.".to_owned(),
-            StatusCode::UNAUTHORIZED,
-        ),
-        Err(NoEntry::TooManyAttempts { retry_after_s }) => (
-            format!("Too many attempts. Try again in {retry_after_s} seconds."),
-            StatusCode::TOO_MANY_REQUESTS,
-        ),
-        Err(NoEntry::Unavailable) => (
-            "The server cannot sign you in now. Try again in a few seconds.".to_owned(),
-            StatusCode::SERVICE_UNAVAILABLE,
-        ),
+        Err(refused) => refused,
     };
-    let kept = if field("form").is_empty() {
+    let (status, about) = sentence(&refused);
+    let kept = if target.is_empty() {
         html! {}
     } else {
-        kept_form(field("form"), &kept)
+        kept_form(target, &kept)
     };
     page::bare(status, "Sign in", &form(field("next"), Some(&about), &kept))
 }
 
+fn sentence(refused: &NoEntry) -> (StatusCode, String) {
+    match refused {
+        NoEntry::WrongKey => (
+            StatusCode::UNAUTHORIZED,
+            "The key id or the secret is wrong, or the key is no longer valid.".to_owned(),
+        ),
+        NoEntry::TooManyAttempts { retry_after_s } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            format!("Too many attempts. Try again in {retry_after_s} seconds."),
+        ),
+        NoEntry::Unavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The server cannot sign you in now. Try again in a few seconds.".to_owned(),
+        ),
+    }
+}
+
+fn with_cookie(mut response: Response, token: &str, is_secure: bool) -> Response {
+    if let Ok(cookie) = HeaderValue::from_str(&session::cookie(token, is_secure)) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}
+
 /// An address of the console, so that a link cannot lead elsewhere after signing in.
 fn own(target: &str) -> &str {
-    let below = target.strip_prefix("/console");
-    let is_own = below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
-    if is_own && !target.starts_with(PATH) {
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let below = path.strip_prefix("/console");
+    let is_below = below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_plain = target.bytes().all(|byte| byte.is_ascii_graphic());
+    let climbs =
+        path.contains(['\\']) || path.to_ascii_lowercase().replace("%2e", ".").contains("..");
+    let is_page = ![PATH, SIGN_OUT, ENTER].contains(&path);
+    if is_below && is_plain && !climbs && is_page {
         target
     } else {
         "/console"
     }
 }
 
-async fn sign_out(posted: Posted) -> Response {
-    let visit = posted.visit;
-    visit.host.sign_out(&visit.session.token).await;
-    let mut response = page::redirect(PATH);
-    if let Ok(cookie) = HeaderValue::from_str(&session::cookie("", visit.client.is_secure)) {
-        response.headers_mut().insert(SET_COOKIE, cookie);
+/// Ends the session, also if it has ended already.
+async fn sign_out(State(host): State<Shared>, request: Request) -> Response {
+    let client = host.client(&request);
+    let (parts, body) = request.into_parts();
+    let fields = match visit::fields(body, FORM_BYTES_MAX).await {
+        Ok(fields) => fields,
+        Err(refused) => return refused,
+    };
+    let token = session::token(&parts.headers).unwrap_or_default();
+    let mut sent = fields.iter().filter(|(name, _)| name == "csrf");
+    let is_ours = sent.any(|(_, sent)| session::is_csrf(token, sent));
+    if !is_ours || session::sender(&parts.headers) == Sender::Foreign {
+        return page::redirect("/console");
     }
-    response
+    host.sign_out(token).await;
+    with_cookie(page::redirect(PATH), "", client.is_secure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signing_in_leads_to_pages_of_the_console_only() {
+        let kept = [
+            "/console",
+            "/console/",
+            "/console?span=1h",
+            "/console/orders?key=%2Fa..b",
+            "/console/errors/cause?pointer=/lines/*/sku",
+        ];
+        for target in kept {
+            assert_eq!(own(target), target);
+        }
+        let refused = [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/consoles",
+            "/console.evil.example",
+            "/console/../v1/orders",
+            "/console/%2E%2e/v1/orders",
+            "/console\\..\\evil",
+            "/console/\\evil",
+            "/v1/orders",
+            "javascript:alert(1)",
+            "/console/sign-in",
+            "/console/sign-in?next=/console",
+            "/console/sign-out",
+            "/console/enter?next=/console",
+            "/console/a\r\nset-cookie: a=b",
+            "/console/ü",
+        ];
+        for target in refused {
+            assert_eq!(own(target), "/console", "{target}");
+        }
+    }
+
+    #[test]
+    fn a_field_is_shown_in_part_if_it_is_long() {
+        assert_eq!(beginning("ü"), "ü");
+        let long = "ü".repeat(SHOWN_CHARS_MAX + 1);
+        let shown = beginning(&long);
+        assert_eq!(shown.chars().count(), SHOWN_CHARS_MAX + 1);
+        assert!(shown.ends_with('…'));
+    }
 }

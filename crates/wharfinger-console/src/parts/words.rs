@@ -22,6 +22,31 @@ pub(crate) fn time(at: &str) -> Markup {
     html! { time datetime=(at) { (day) " " (clock) @if !rest.is_empty() { " UTC" } } }
 }
 
+/// The beginning of a step of a plot. `form` says how it is written: `minute`, `hour`, `day` or `full`.
+pub(crate) fn moment(at: &str, form: &'static str) -> Markup {
+    let (day, rest) = at.split_once('T').unwrap_or((at, ""));
+    let clock = rest.get(..5).unwrap_or(rest);
+    html! {
+        time datetime=(at) data-form=(form) {
+            @match form {
+                "day" => (day),
+                "full" => { (day) " " (clock) " UTC" }
+                _ => { (clock) " UTC" }
+            }
+        }
+    }
+}
+
+/// A length of time, roughly: 40 s, 5 min, 3 h, 2 days.
+pub(crate) fn age(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", count(seconds / 86_400)),
+    }
+}
+
 /// A state of an order, by word and colour.
 pub(crate) fn state(name: &str) -> Markup {
     let tone = match name {
@@ -45,7 +70,8 @@ pub(crate) fn outcome(name: &str) -> Markup {
     label(name, tone)
 }
 
-fn label(name: &str, tone: &str) -> Markup {
+/// A word with a colour: `good`, `bad`, `warm`, `plain` or `quiet`.
+pub(crate) fn label(name: &str, tone: &str) -> Markup {
     html! { span.label.(tone) { (name) } }
 }
 
@@ -63,6 +89,20 @@ mod tests {
         ];
         for (number, text) in numbers {
             assert_eq!(count(number), text);
+        }
+    }
+
+    #[test]
+    fn an_age_is_rough() {
+        let ages = [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_200, "2 h"),
+            (200_000, "2 days"),
+        ];
+        for (seconds, text) in ages {
+            assert_eq!(age(seconds), text);
         }
     }
 

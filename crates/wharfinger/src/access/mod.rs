@@ -191,9 +191,22 @@ impl Access {
     /// The same caller in the current snapshot. `None` if its key is no longer valid.
     #[must_use]
     pub fn renew(&self, caller: &Authenticated) -> Option<Authenticated> {
+        self.current_caller(caller.key_id(), &caller.key().secret_sha256)
+    }
+
+    /// The caller of a session that began with this key and this hash of its secret. `None` if the key is no longer valid, or has
+    /// another secret.
+    #[must_use]
+    pub fn resume(&self, key_id: &str, secret_sha256: &[u8; 32]) -> Option<Authenticated> {
+        let caller = self.current_caller(key_id, secret_sha256)?;
+        self.note_use(key_id, clock::now_ms());
+        Some(caller)
+    }
+
+    fn current_caller(&self, key_id: &str, secret_sha256: &[u8; 32]) -> Option<Authenticated> {
         let snapshot = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
-        let known = Arc::clone(snapshot.keys_by_id.get(caller.key_id())?);
-        let is_same = known.key.secret_sha256 == caller.key().secret_sha256;
+        let known = Arc::clone(snapshot.keys_by_id.get(key_id)?);
+        let is_same = known.key.secret_sha256 == *secret_sha256;
         let is_good = is_same && !is_void(&known.key, clock::now_ms());
         is_good.then_some(Authenticated { snapshot, known })
     }

@@ -77,6 +77,12 @@ pub fn key_secret() -> String {
     format!("{SECRET_PREFIX}{}", hex(&random::<32>()))
 }
 
+/// A new token of 256 bits for a session of the console.
+#[must_use]
+pub fn session_token() -> String {
+    hex(&random::<32>())
+}
+
 /// The stored hash of a secret. Secrets are long and random, so a plain hash is safe.
 #[must_use]
 pub fn hash(secret: &str) -> [u8; 32] {

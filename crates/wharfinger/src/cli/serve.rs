@@ -335,6 +335,9 @@ async fn keep_house(app: &App) {
         if let Err(error) = app.store.drop_expired().await {
             tracing::warn!(%error, "Could not delete expired saved responses.");
         }
+        if let Err(error) = app.store.drop_expired_sessions().await {
+            tracing::warn!(%error, "Could not delete expired sessions of the console.");
+        }
         let received_before_ms = clock::now_ms() - i64::from(app.rejected_days) * DAY_MS;
         let dropped = app.store.drop_rejected_texts(received_before_ms).await;
         if let Err(error) = dropped {

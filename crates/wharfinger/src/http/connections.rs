@@ -135,6 +135,7 @@ pub async fn serve(
             proxies: proxies.clone(),
             routes: service.routes.clone(),
             stopped: stopped.clone(),
+            has_tls: secure.is_some(),
         };
         let served = match &secure {
             None => threads.serve(stream, async move |stream| {
@@ -198,6 +199,8 @@ pub(super) struct Connection {
     pub(super) routes: Router,
     /// Becomes true when the server is told to stop.
     pub(super) stopped: watch::Receiver<bool>,
+    /// Whether the connection is encrypted.
+    pub(super) has_tls: bool,
 }
 
 impl Connection {
@@ -224,6 +227,7 @@ impl Connection {
             routes,
             mut stopped,
             body_bytes_max: _,
+            has_tls,
         } = self;
         let doubts = Doubts::default();
         let heads = heads.lease([Some(Holder::Address(counted_as(address))), None]);
@@ -233,7 +237,7 @@ impl Connection {
         let in_progress = InProgress::new(&seated.seat, &Arc::new(Share::default()));
         let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
             let serving = Serving::begin(in_progress.clone());
-            let client = proxies.client(address, request.headers());
+            let client = proxies.client(address, request.headers()).over(has_tls);
             request.extensions_mut().insert(in_progress.clone());
             request.extensions_mut().insert(client);
             if let Some(why) = doubts.about(requests.fetch_add(1, Ordering::Relaxed) + 1) {

@@ -1,8 +1,7 @@
 //! The console at `/console`: the server, as the crate of its pages sees it.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -12,14 +11,16 @@ use http::HeaderValue;
 use http::header::{CONNECTION, HOST};
 use tower::ServiceExt;
 use wharfinger_console::Host;
-use wharfinger_console::host::{Client, NoEntry, Session};
+use wharfinger_console::host::{Client, NoEntry, NoSession, SESSION_MS, Session};
 use wharfinger_core::dialect::Credentials;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::Scope;
 
 use super::forwarded;
 use crate::access::{Authenticated, secret};
+use crate::clock;
 use crate::intake::app::App;
+use crate::store::ConsoleSession;
 
 /// Marks a request that the console makes in the process, with the caller whose session it is.
 #[derive(Clone)]
@@ -30,7 +31,6 @@ pub(super) fn add_to(routes: Router, app: &Arc<App>) -> Router {
     let host = Server {
         app: Arc::clone(app),
         routes: routes.clone(),
-        sessions: Mutex::default(),
     };
     routes.merge(wharfinger_console::router(Arc::new(host)))
 }
@@ -38,15 +38,16 @@ pub(super) fn add_to(routes: Router, app: &Arc<App>) -> Router {
 struct Server {
     app: Arc<App>,
     routes: Router,
-    sessions: Mutex<HashMap<String, Authenticated>>,
 }
 
-impl Server {
-    fn caller(&self, token: &str) -> Option<Authenticated> {
-        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let caller = sessions.get(token)?.clone();
-        drop(sessions);
-        self.app.access.renew(&caller)
+/// What a person is told whose key was refused.
+fn limited(failure: RequestFailure) -> NoEntry {
+    match failure {
+        RequestFailure::TooManyAttempts { retry_after_s }
+        | RequestFailure::RateLimited { retry_after_s } => {
+            NoEntry::TooManyAttempts { retry_after_s }
+        }
+        _ => NoEntry::WrongKey,
     }
 }
 
@@ -58,36 +59,61 @@ impl Host for Server {
             secret: secret.to_owned(),
         };
         let caller = self.app.access.authenticate(&credentials, client);
-        let caller = caller.map_err(|failure| match failure {
-            RequestFailure::TooManyAttempts { retry_after_s } => {
-                NoEntry::TooManyAttempts { retry_after_s }
-            }
-            _ => NoEntry::WrongKey,
+        let caller = caller.map_err(|failure| {
+            tracing::info!(%client, "A key was refused at the console.");
+            limited(failure)
         })?;
-        let token = secret::key_secret();
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.insert(token.clone(), caller);
+        caller.count_request().map_err(limited)?;
+        let token = secret::session_token();
+        let now_ms = clock::now_ms();
+        let session = ConsoleSession {
+            token_sha256: secret::hash(&token),
+            key_id: caller.key_id().to_owned(),
+            secret_sha256: caller.key().secret_sha256,
+            created_at_ms: now_ms,
+            expires_at_ms: now_ms + SESSION_MS,
+        };
+        if let Err(error) = self.app.store.begin_session(session).await {
+            tracing::error!(%error, "Could not begin a session of the console.");
+            return Err(NoEntry::Unavailable);
+        }
+        tracing::info!(key_id = caller.key_id(), %client, "Signed in to the console.");
         Ok(token)
     }
 
-    async fn session(&self, token: &str) -> Option<Session> {
-        let caller = self.caller(token)?;
+    async fn session(&self, token: &str) -> Result<Session, NoSession> {
+        if token.is_empty() {
+            return Err(NoSession::Ended);
+        }
+        let found = self.app.store.session(secret::hash(token)).await;
+        let found = found.map_err(|error| {
+            tracing::error!(%error, "Could not look up a session of the console.");
+            NoSession::Unavailable
+        })?;
+        let found = found.ok_or(NoSession::Ended)?;
+        let caller = self.app.access.resume(&found.key_id, &found.secret_sha256);
+        let caller = caller.ok_or(NoSession::Ended)?;
         let scopes = Scope::ALL.into_iter().filter(|scope| caller.may(*scope));
-        Some(Session {
+        Ok(Session {
             token: token.to_owned(),
             key_id: caller.key_id().to_owned(),
             scopes: scopes.map(Scope::name).collect(),
+            caller: Arc::new(caller),
         })
     }
 
     async fn sign_out(&self, token: &str) {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.remove(token);
+        if token.is_empty() {
+            return;
+        }
+        if let Err(error) = self.app.store.end_session(secret::hash(token)).await {
+            tracing::error!(%error, "Could not end a session of the console.");
+        }
     }
 
     async fn call(&self, session: &Session, mut request: Request) -> Response {
-        if let Some(caller) = self.caller(&session.token) {
-            request.extensions_mut().insert(InSession(caller));
+        if let Some(caller) = session.caller.downcast_ref::<Authenticated>() {
+            request.extensions_mut().insert(InSession(caller.clone()));
         }
         let host = HeaderValue::from_static("console.invalid");
         request.headers_mut().insert(HOST, host);
@@ -100,11 +126,15 @@ impl Host for Server {
         response
     }
 
+    fn now_ms(&self) -> i64 {
+        clock::now_ms()
+    }
+
     fn client(&self, request: &Request) -> Client {
         let client = forwarded::Client::of(request.extensions());
         Client {
             address: client.address,
-            is_secure: false,
+            is_secure: client.is_secure,
         }
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Client {
     pub(super) address: IpAddr,
     /// Whether a trusted proxy said that the request came to it without TLS.
     pub(super) is_exposed: bool,
+    /// Whether the request came over TLS, to this server or to a trusted proxy.
+    pub(super) is_secure: bool,
 }
 
 impl Client {
@@ -27,7 +29,16 @@ impl Client {
         extensions.get().copied().unwrap_or(Self {
             address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             is_exposed: false,
+            is_secure: false,
         })
+    }
+
+    /// The client of a connection, which has TLS or not.
+    pub(super) fn over(self, has_tls: bool) -> Self {
+        Self {
+            is_secure: self.is_secure || has_tls,
+            ..self
+        }
     }
 
     /// Warns, once, that a proxy takes keys without TLS. For requests with a valid key.
@@ -66,11 +77,15 @@ impl Proxies {
             return Client {
                 address,
                 is_exposed: false,
+                is_secure: false,
             };
         }
+        let scheme = scheme(headers);
+        let is = |name: &str| scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(name));
         Client {
             address: self.forwarded(headers).unwrap_or(address),
-            is_exposed: is_plain(headers),
+            is_exposed: is("http"),
+            is_secure: is("https"),
         }
     }
 
@@ -102,11 +117,10 @@ fn address(text: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// Whether the nearest proxy says that the request came by plain HTTP. Other values are ignored.
-fn is_plain(headers: &HeaderMap) -> bool {
-    let last = headers.get_all(FORWARDED_PROTO).iter().next_back();
-    let last = last.and_then(|field| field.to_str().ok()?.rsplit(',').next());
-    last.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("http"))
+/// The scheme by which the request came, as the nearest proxy says.
+fn scheme(headers: &HeaderMap) -> Option<&str> {
+    let last = headers.get_all(FORWARDED_PROTO).iter().next_back()?;
+    Some(last.to_str().ok()?.rsplit(',').next()?.trim())
 }
 
 #[cfg(test)]
@@ -173,13 +187,14 @@ mod tests {
 
     #[test]
     fn the_scheme_is_what_the_nearest_proxy_says() {
-        for (values, is_exposed) in [
-            (&["http"][..], true),
-            (&["HTTP "], true),
-            (&["http, https"], false),
-            (&["https", "http"], true),
-            (&["rubbish"], false),
-            (&[], false),
+        for (values, is_exposed, is_secure) in [
+            (&["http"][..], true, false),
+            (&["HTTP "], true, false),
+            (&["http, https"], false, true),
+            (&["https", "http"], true, false),
+            (&["HTTPS"], false, true),
+            (&["rubbish"], false, false),
+            (&[], false, false),
         ] {
             let mut headers = HeaderMap::new();
             for value in values {
@@ -188,7 +203,10 @@ mod tests {
             let trusted = Proxies::new(&["10.0.0.0/8".parse().unwrap()]);
             let told = |peer: [u8; 4]| trusted.client(SocketAddr::from((peer, 1)), &headers);
             assert_eq!(told([10, 0, 0, 1]).is_exposed, is_exposed, "{values:?}");
-            assert!(!told([192, 0, 2, 1]).is_exposed);
+            assert_eq!(told([10, 0, 0, 1]).is_secure, is_secure, "{values:?}");
+            let other = told([192, 0, 2, 1]);
+            assert!(!other.is_exposed && !other.is_secure);
+            assert!(other.over(true).is_secure && !other.over(false).is_secure);
         }
     }
 }

@@ -59,6 +59,7 @@ impl Exchange {
     ) -> Self {
         // A proxy's connection has requests of many clients.
         let client = connection.proxies.client(connection.address, headers);
+        let client = client.over(connection.has_tls);
         let holder = Holder::Address(counted_as(SocketAddr::new(client.address, 0)));
         Self {
             client,

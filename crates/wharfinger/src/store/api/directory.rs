@@ -49,6 +49,21 @@ pub struct Key {
     pub is_test: bool,
 }
 
+/// A session of the console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsoleSession {
+    /// The SHA-256 hash of its token, which only the browser has.
+    pub token_sha256: [u8; 32],
+    /// The public id of the key that signed in.
+    pub key_id: String,
+    /// The SHA-256 hash of the key's secret at that time. The session ends when the key has another one.
+    pub secret_sha256: [u8; 32],
+    /// When it began, in milliseconds since 1970.
+    pub created_at_ms: i64,
+    /// When it ends, in milliseconds since 1970.
+    pub expires_at_ms: i64,
+}
+
 /// An administrative change, each with an entry in the audit log.
 #[derive(Clone, Debug)]
 pub enum Change {

@@ -24,8 +24,8 @@ pub use self::destinations::{
     Progress, ReplayFrom, Report, STORED_FORM, Selection, SigningSecret,
 };
 pub use self::directory::{
-    AuditEntry, AuditPage, COMMAND_LINE, Change, Directory, Key, OrganisationChange, RATE_MAX,
-    Rates, ReadAudit,
+    AuditEntry, AuditPage, COMMAND_LINE, Change, ConsoleSession, Directory, Key,
+    OrganisationChange, RATE_MAX, Rates, ReadAudit,
 };
 pub use self::disk::{DISK_RETRY_AFTER, RETRY_AFTER, Room};
 pub use self::error::StoreError;

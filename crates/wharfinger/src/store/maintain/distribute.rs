@@ -22,8 +22,8 @@ enum Place {
     Everywhere,
 }
 
-/// Each table. `schema_versions` and `copying` stay on the coordinator, and so do those of destinations: they are small, and change
-/// with every report.
+/// Each table. `schema_versions` and `copying` stay on the coordinator, and so do those of destinations and the sessions of the
+/// console: they are small, and change often.
 const TABLES: [(&str, Place); 27] = [
     ("counters", Place::Organisation),
     ("blocks", Place::Organisation),

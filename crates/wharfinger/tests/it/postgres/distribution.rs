@@ -6,8 +6,10 @@ use crate::support::database::{Cell, Database, url};
 use crate::support::fixture;
 use crate::support::server::program;
 
-/// Tables that stay on the coordinator: the schema version, the progress of a copy, and what is kept of destinations.
-const ALONE: [&str; 6] = [
+/// Tables that stay on the coordinator: the schema version, the progress of a copy, what is kept of destinations, and sessions of the
+/// console.
+const ALONE: [&str; 7] = [
+    "console_sessions",
     "schema_versions",
     "copying",
     "destinations",

@@ -1,0 +1,74 @@
+//! The last batches, as they come in.
+
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::{Scope, unreadable};
+use crate::api;
+use crate::parts::{Listed, count, outcome, time};
+use crate::visit::Visit;
+
+const SHOWN: &str = "8";
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Batch {
+    id: String,
+    dialect: String,
+    organisations: Vec<String>,
+    organisations_total: u64,
+    received_at: String,
+    status: String,
+    received: u64,
+    accepted: u64,
+    updated: u64,
+    rejected: u64,
+}
+
+/// `None` if there is no batch at all.
+pub(super) async fn show(visit: &Visit, scope: &Scope<'_>) -> Option<Markup> {
+    let batches = visit
+        .get::<Listed<Batch>>(&scope.target("/v1/batches", &[("limit", SHOWN)]))
+        .await;
+    let batches = match batches {
+        Err(refused) => return Some(html! { h2 { "Last batches" } (unreadable(&refused)) }),
+        Ok(batches) => batches.data,
+    };
+    if batches.is_empty() {
+        return None;
+    }
+    Some(html! {
+        h2 { "Last batches" }
+        div.table role="region" aria-label="Last batches" tabindex="0" {
+            table {
+                thead {
+                    tr {
+                        th { "Received" } th { "Organisation" } th { "Dialect" } th { "Outcome" }
+                        th.number { "Orders" } th.number { "Accepted" } th.number { "Rejected" }
+                    }
+                }
+                tbody { @for batch in &batches { (row(batch)) } }
+            }
+        }
+        p.more { a href=(scope.target("/console/batches", &[])) { "All batches" } }
+    })
+}
+
+fn row(batch: &Batch) -> Markup {
+    let others = batch.organisations_total.saturating_sub(1);
+    let address = format!("/console/batches/{}", api::segment(&batch.id));
+    html! {
+        tr {
+            td { a href=(address) { (time(&batch.received_at)) } }
+            td {
+                @if let Some(first) = batch.organisations.first() { (first) }
+                @if others > 0 { " and " (count(others)) " more" }
+            }
+            td { (batch.dialect) }
+            td { (outcome(&batch.status)) }
+            td.number { (count(batch.received)) }
+            td.number { (count(batch.accepted + batch.updated)) }
+            td.number { (count(batch.rejected)) }
+        }
+    }
+}
