@@ -235,3 +235,6 @@ pub(crate) async fn fields(
     }
     Ok(taken)
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,14 @@ pub(crate) fn pager(
     }
 }
 
+/// A table that scrolls in its own frame on a narrow screen. `label` says what it is. The content is `thead` and `tbody`.
+pub(crate) fn table(label: &str, content: &Markup) -> Markup {
+    html! {
+        // It has the focus, so that it can be scrolled with the keyboard.
+        div.table role="region" aria-label=(label) tabindex="0" { table { (content) } }
+    }
+}
+
 /// What stands in place of a list that has no rows: what is missing, and what to do next.
 pub(crate) fn empty(sentence: &str, next: &Markup) -> Markup {
     html! { div.empty { p { (sentence) } (next) } }

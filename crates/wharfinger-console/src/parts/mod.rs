@@ -7,7 +7,7 @@ mod plot;
 mod words;
 
 pub(crate) use self::forms::{form, select, text_field};
-pub(crate) use self::lists::{Listed, empty, pager};
+pub(crate) use self::lists::{Listed, empty, pager, table};
 pub(crate) use self::organisations::Who;
 pub(crate) use self::plot::{Bars, Series, Step};
 pub(crate) use self::words::{age, count, label, moment, outcome, state, time};

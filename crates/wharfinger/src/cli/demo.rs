@@ -3,6 +3,7 @@
 mod flight;
 mod onward;
 mod server;
+mod stay;
 mod table;
 
 use std::collections::BTreeMap;
@@ -37,9 +38,13 @@ const OPTIONS: [&str; 2] = ["--destinations-allow", "127.0.0.0/8"];
 #[derive(Args, Debug)]
 #[command(
     after_help = "Uses a temporary directory and a free local port, and removes everything at the end.\n\n\
-Example: wharfinger demo"
+Examples:\n  wharfinger demo\n  wharfinger demo --stay"
 )]
-pub(crate) struct Demo {}
+pub(crate) struct Demo {
+    /// Only start a server with sample orders, and leave it running to look around in, until Ctrl-C
+    #[arg(long)]
+    stay: bool,
+}
 
 /// The orders of one dialect, by id.
 type Orders = BTreeMap<OrderId, StoredOrder>;
@@ -48,6 +53,9 @@ impl Demo {
     pub(crate) async fn run(self, out: &mut dyn Write) -> Result<()> {
         let directory = tempfile::tempdir().context("cannot create a temporary directory")?;
         let data = directory.path();
+        if self.stay {
+            return stay::run(out, data).await;
+        }
         writeln!(out, "1. A server on an empty data directory\n")?;
         let (server, key) = Server::start_fresh(data.into(), &OPTIONS)?;
         writeln!(out, "   The server listens on {}.", server.url)?;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -36,7 +36,7 @@ use crate::serve::feed::Feed;
 use crate::serve::readiness::Readiness;
 use crate::serve::tls::{Certificates, Files};
 use crate::store::{self, EmailRuns, Location};
-use crate::store::{COMMAND_LINE, Change, Store};
+use crate::store::{COMMAND_LINE, Change, Store, StoreError};
 use crate::{clock, http, logging};
 
 /// The organisation that is created in an empty data directory.
@@ -266,6 +266,8 @@ impl Signals {
 
 /// How often expired data is removed.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(60);
+/// The pause between roll-ups of statistics, at least. Requests read what is not rolled up yet as well.
+const ROLLED_UP_EVERY: Duration = Duration::from_secs(5);
 /// Time for requests to be answered after the store has failed. They do no more work, but some clients read slowly.
 const LAST_ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// Milliseconds per day.
@@ -288,6 +290,8 @@ async fn serve(
         tokio::spawn(async move { follower.access.follow(follower.store.as_ref()).await });
     let keeper = Arc::clone(app);
     let housekeeping = tokio::spawn(async move { keep_house(&keeper).await });
+    let counting = Arc::clone(&app);
+    let rolling_up = tokio::spawn(async move { roll_up(&counting.store).await });
     let reader = Arc::clone(app);
     let watching = tokio::spawn(async move { reader.feed.follow(reader.store.as_ref()).await });
     let stopping = Arc::clone(app);
@@ -319,6 +323,7 @@ async fn serve(
     };
     following.abort();
     housekeeping.abort();
+    rolling_up.abort();
     watching.abort();
     ended
 }
@@ -344,6 +349,22 @@ async fn keep_house(app: &App) {
             tracing::warn!(%error, "Could not delete expired texts of rejected orders.");
         }
         tokio::time::sleep(HOUSEKEEPING_EVERY).await;
+    }
+}
+
+/// Rolls up statistics periodically, until the task is dropped.
+async fn roll_up(store: &Store) {
+    loop {
+        let began = Instant::now();
+        match store.roll_up_stats().await {
+            Ok(()) | Err(StoreError::Overloaded) => {}
+            Err(error) => {
+                tracing::warn!(%error, "Could not roll up statistics; it will be retried.")
+            }
+        }
+        // Whatever the load is, this takes at most 2 % of the time.
+        let pause = ROLLED_UP_EVERY.max(began.elapsed() * 50);
+        tokio::time::sleep(pause.min(HOUSEKEEPING_EVERY)).await;
     }
 }
 
@@ -396,6 +417,7 @@ fn write_greeting(
     let scheme = if is_secure { "https" } else { "http" };
     let url = format!("{scheme}://{address}");
     writeln!(out, "wharfinger is ready on {url}")?;
+    writeln!(out, "  console {url}/console   API {url}/docs")?;
     match first_steps {
         FirstSteps::NotFresh => {}
         FirstSteps::LeftToOperator => {

@@ -15,6 +15,7 @@
 //! stock         the stock ledger and the product cache, as decisions need them
 //! replies       saved responses
 //! prepare       judged slots → compressed blocks and sorted keys
+//! stats         outcomes and causes of rejections over time
 //! receipts      one row a batch; rejected orders
 //! index         order key → the order's entry addresses
 //! journal       blocks of entries, in commit order
@@ -39,6 +40,7 @@ pub mod prepare;
 mod read;
 mod receipts;
 mod replies;
+mod stats;
 mod stock;
 mod transition;
 mod write;

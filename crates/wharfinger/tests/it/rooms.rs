@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// From top to bottom.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "maintain",
     "admit",
     "transition",
@@ -16,6 +16,7 @@ const ROOMS: [&str; 18] = [
     "stock",
     "replies",
     "prepare",
+    "stats",
     "receipts",
     "index",
     "journal",

@@ -20,6 +20,7 @@ mod parameters;
 mod problems;
 mod rejected;
 mod route;
+mod stats;
 mod transitions;
 
 use wharfinger_core::dialect::Reply;
@@ -37,6 +38,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
     let lists = [
         batches::ROUTES,
         rejected::ROUTES,
+        stats::ROUTES,
         imports::ROUTES,
         orders::ROUTES,
         transitions::ROUTES,

@@ -26,6 +26,7 @@ use crate::store::receipts::encoding::{Builder, Chunk, Kind, ListedOrder};
 use crate::store::receipts::extents::{self, BatchExtent};
 use crate::store::receipts::rejections;
 use crate::store::receipts::write::NewReceipt;
+use crate::store::stats::OfBatch;
 use crate::store::write::job::Task;
 use crate::store::write::open_block::may_share;
 use crate::store::write::txn::WriteTxn;
@@ -217,6 +218,26 @@ impl Admission<'_> {
         Ok(())
     }
 
+    /// Counts the outcomes and the causes of rejections in the statistics.
+    fn count(&self, txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
+        let submission = self.submission;
+        if txn.is_counted_later(submission.batch)? {
+            return Ok(());
+        }
+        let of = OfBatch {
+            key_id: &submission.key_id,
+            dialect: self.dialect,
+            received_at_ms: submission.received_at_ms,
+        };
+        let counts = self.extents.iter();
+        let counts = counts.map(|share| (share.organisation, share.counts));
+        txn.stats.count(of, counts);
+        let chunks = submission.rejected.iter().chain(&self.not_taken);
+        let causes = chunks.map(|chunk| (chunk.organisation, &chunk.causes));
+        txn.stats.reject(of, submission.batch, causes);
+        Ok(())
+    }
+
     fn write_receipt(&mut self, txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
         let submission = self.submission;
         let chunks = submission.rejected.iter().chain(&self.not_taken);
@@ -238,6 +259,7 @@ impl Admission<'_> {
             let counts = self.extents.iter().map(|share| share.counts).sum();
             import_progress::advance(txn, &submission.key_id, step, counts)?;
         }
+        self.count(txn)?;
         let now_ms = clock::now_ms();
         txn.note_receipt(NewReceipt {
             batch: submission.batch,

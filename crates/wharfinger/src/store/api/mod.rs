@@ -13,6 +13,7 @@ pub(super) mod maintenance;
 pub(super) mod orders;
 pub(super) mod receipts;
 pub(super) mod replies;
+pub(super) mod stats;
 
 pub use self::catalogue::{
     CustomerPage, LineOutcome, Load, LoadCounts, Loaded, LoadedLines, ProductPage, ReadCustomers,
@@ -48,3 +49,7 @@ pub use self::receipts::{
     ReceiptWarning, Recorded, RecordedOutcome, RecordedProblem, Rejection, ResultPage, Visible,
 };
 pub use self::replies::{Admitted, SaveReply, SavedReply, TransitionedByKey};
+pub use self::stats::{
+    ErrorCause, ErrorExample, ErrorPage, ErrorPlace, ErrorSum, OutcomeSums, ReadErrors,
+    ReadOutcomes, Step,
+};

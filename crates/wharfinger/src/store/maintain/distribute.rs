@@ -24,7 +24,7 @@ enum Place {
 
 /// Each table. `schema_versions` and `copying` stay on the coordinator, and so do those of destinations and the sessions of the
 /// console: they are small, and change often.
-const TABLES: [(&str, Place); 27] = [
+const TABLES: [(&str, Place); 30] = [
     ("counters", Place::Organisation),
     ("blocks", Place::Organisation),
     ("order_leaves", Place::Organisation),
@@ -35,6 +35,8 @@ const TABLES: [(&str, Place); 27] = [
     ("purges", Place::Organisation),
     ("erasures", Place::Organisation),
     ("rejections", Place::Organisation),
+    ("stats", Place::Organisation),
+    ("error_causes", Place::Organisation),
     ("products", Place::Organisation),
     ("stock", Place::Organisation),
     ("stock_ledger", Place::Organisation),
@@ -44,6 +46,7 @@ const TABLES: [(&str, Place); 27] = [
     ("batches", Place::Key("key_id")),
     ("mended_batches", Place::Key("key_id")),
     ("imports", Place::Key("key_id")),
+    ("stats_log", Place::Key("key_id")),
     ("answers", Place::Key("key_id")),
     // A key, or the command line.
     ("audit", Place::Key("who")),

@@ -6,3 +6,4 @@ pub(super) mod distribute;
 pub(super) mod erase;
 pub(super) mod expiry;
 pub(super) mod purge;
+pub(super) mod roll_up;

@@ -8,6 +8,7 @@ use wharfinger_core::order::problem::Problem;
 use wharfinger_core::order::warning::{Warning, with_hint};
 use wharfinger_core::reading::email::is_mentioned;
 
+use super::causes::Causes;
 use crate::store::api::{Recorded, RecordedOutcome, RecordedProblem, Rejection};
 use crate::store::format::varint::{Damage, pack, unpack};
 
@@ -61,6 +62,8 @@ pub(crate) struct Chunk {
     pub last_index: u32,
     /// The orders, encoded and compressed.
     pub packed: Vec<u8>,
+    /// Why they were rejected. Empty unless they were.
+    pub causes: Causes,
 }
 
 /// An order in a chunk.
@@ -116,6 +119,7 @@ pub(crate) struct Builder {
     first_index: u32,
     last_index: u32,
     json: Vec<u8>,
+    causes: Causes,
     chunks: Vec<Chunk>,
 }
 
@@ -129,6 +133,7 @@ impl Builder {
             first_index: 0,
             last_index: 0,
             json: Vec::new(),
+            causes: Causes::default(),
             chunks: Vec::new(),
         }
     }
@@ -141,10 +146,15 @@ impl Builder {
             message: with_hint(problem.to_string(), problem, order.warnings),
         };
         let errors = match self.kind {
-            Kind::Rejected => order.problems.iter().map(problem).collect(),
+            Kind::Rejected => Vec::from_iter(order.problems.iter().map(problem)),
             Kind::Withheld => Vec::new(),
             Kind::Warned => order.warnings.iter().map(item_warning).collect(),
         };
+        if self.kind == Kind::Rejected {
+            for error in &errors {
+                self.causes.note(order.index, &error.code, &error.pointer);
+            }
+        }
         // A chunk of warnings needs none of these. Its warnings are attached to results that have them.
         let has_details = self.kind != Kind::Warned;
         let item = Item {
@@ -176,6 +186,7 @@ impl Builder {
             first_index: self.first_index,
             last_index: self.last_index,
             packed: pack_lines(&self.json),
+            causes: std::mem::take(&mut self.causes),
         });
         self.json.clear();
         self.orders = 0;

@@ -2,6 +2,7 @@
 //!
 //! May import: `index`, `journal`, `engine`, `api`, `format`.
 
+pub(super) mod causes;
 pub(super) mod encoding;
 pub(super) mod extents;
 pub(super) mod mentions;

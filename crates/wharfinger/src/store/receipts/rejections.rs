@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
 
+use super::causes::without_indexes;
 use super::encoding::{self, Chunk, Kind};
 use super::extents::{read_organisation, stored_organisation};
 use super::mentions::{Slice, keys_that_reach};
@@ -208,6 +209,52 @@ pub(crate) fn read_all(connection: &Connection, batch: BatchId) -> Result<Vec<Re
     Ok(found)
 }
 
+/// A rejected order whose errors are to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Wanted {
+    /// Its batch.
+    pub batch: BatchId,
+    /// Its organisation.
+    pub organisation: Option<OrganisationId>,
+    /// Its position in the batch.
+    pub index: u32,
+}
+
+/// The errors of rejected orders, as far as their receipts are still stored. `wanted` must be sorted. Each chunk is read once.
+pub(crate) fn errors_of(
+    connection: &Connection,
+    wanted: &[Wanted],
+) -> Result<HashMap<Wanted, Vec<RecordedProblem>>, Fault> {
+    let mut found = HashMap::new();
+    let batch_and_organisation = |one: &Wanted, other: &Wanted| {
+        (one.batch, one.organisation) == (other.batch, other.organisation)
+    };
+    for of_one in wanted.chunk_by(batch_and_organisation) {
+        let (first, last) = (&of_one[0], &of_one[of_one.len() - 1]);
+        for chunk in chunk_heads(connection, first.batch, first.index)? {
+            let is_of = chunk.kind == Kind::Rejected && chunk.organisation == first.organisation;
+            let may_have =
+                |wanted: &Wanted| (chunk.first_index..=chunk.last_index).contains(&wanted.index);
+            if !is_of || chunk.first_index > last.index || !of_one.iter().any(may_have) {
+                continue;
+            }
+            let orders = read_orders(connection, &chunk)?;
+            for order in encoding::read(chunk.organisation, chunk.kind, &orders)? {
+                let wanted = Wanted {
+                    index: order.index,
+                    ..*first
+                };
+                if let RecordedOutcome::Rejected(rejection) = order.outcome
+                    && of_one.binary_search(&wanted).is_ok()
+                {
+                    found.insert(wanted, rejection.errors);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Some rejected and withheld orders, in batch order.
 #[derive(Default)]
 pub(crate) struct Page {
@@ -223,6 +270,7 @@ struct ChunkHead {
     organisation: Option<OrganisationId>,
     kind: Kind,
     first_index: u32,
+    last_index: u32,
 }
 
 /// The first `limit` rejected and withheld orders of a batch whose index is not below `from`, of the wanted organisations and
@@ -278,7 +326,7 @@ fn chunk_heads(
     batch: BatchId,
     from: u32,
 ) -> Result<Vec<ChunkHead>, Fault> {
-    let select = "select id, organisation, kind, first_index from rejections \
+    let select = "select id, organisation, kind, first_index, last_index from rejections \
                   where batch = ?1 and case when sound(rejections.head_intact) then last_index >= ?2 end order by first_index";
     let mut select = connection.prepare_cached(select)?;
     let mut rows = select.query((batch.to_bytes(), from))?;
@@ -289,6 +337,7 @@ fn chunk_heads(
             organisation: read_organisation(row.get(1)?),
             kind: Kind::of(row.get(2)?)?,
             first_index: row.get(3)?,
+            last_index: row.get(4)?,
         });
     }
     Ok(heads)
@@ -353,16 +402,6 @@ pub(crate) fn kinds_of_warnings(
         kinds.truncate(WARNING_KINDS_MAX);
     }
     Ok(kinds)
-}
-
-/// Replaces each array index in a pointer with `*`.
-fn without_indexes(pointer: &str) -> String {
-    let is_index = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
-    let steps = pointer.split('/');
-    let steps: Vec<_> = steps
-        .map(|step| if is_index(step) { "*" } else { step })
-        .collect();
-    steps.join("/")
 }
 
 /// The number of orders with warnings per organisation, counted from the chunks of warnings.

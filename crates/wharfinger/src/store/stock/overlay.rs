@@ -49,6 +49,8 @@ pub(crate) struct Kept {
     pub dialects: HashMap<&'static str, DialectId>,
     /// What is known about the index.
     pub index: KeptIndex,
+    /// From when on batches are counted in the statistics as they are stored. It never changes.
+    pub stats_begin_ms: Option<i64>,
 }
 
 /// A new customer that is not written yet.

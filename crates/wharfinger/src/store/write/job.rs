@@ -12,6 +12,9 @@ use crate::store::engine::fault::Fault;
 use crate::store::prepare::Submission;
 use crate::store::replies::write::Name;
 
+/// How many orders a transaction stores in the time that one needs that rolls up statistics.
+const ROLLED_UP_WEIGHT: usize = 1_000;
+
 /// A job for the writer. It may run twice: together with others, then alone.
 pub(crate) trait Job: Send {
     /// Roughly how many orders it writes.
@@ -98,6 +101,14 @@ impl Task {
     /// A task that writes to an import of an API key, and to nothing else.
     pub(crate) fn on_import(key_id: &str, id: Uuid) -> Self {
         Self::on_locked(import_number(key_id, id))
+    }
+
+    /// A task that rolls up statistics, and writes to nothing else.
+    pub(crate) fn on_stats() -> Self {
+        Self {
+            weight: ROLLED_UP_WEIGHT,
+            ..Self::on_locked(lock_number("stats"))
+        }
     }
 
     fn on_locked(number: i64) -> Self {

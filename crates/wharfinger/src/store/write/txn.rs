@@ -28,6 +28,7 @@ use crate::store::prepare::Group;
 use crate::store::receipts;
 use crate::store::receipts::write::NewReceipt;
 use crate::store::replies::write::NewAnswers;
+use crate::store::stats::{self, Deltas};
 use crate::store::stock::overlay::{CatalogueOverlay, Kept};
 
 /// Orders of a batch and an organisation whose keys are prefetched together with others, at most.
@@ -83,6 +84,10 @@ pub(crate) struct WriteTxn<'c> {
     pub answers: NewAnswers,
     /// Receipts that are not written yet.
     receipts: Vec<NewReceipt>,
+    /// What the transaction adds to the statistics.
+    pub stats: Deltas,
+    /// See [`stats::begin_ms`].
+    stats_begin_ms: Option<i64>,
     /// A batch whose receipt this transaction writes.
     batch: Option<BatchId>,
 }
@@ -101,6 +106,7 @@ impl<'c> WriteTxn<'c> {
             index: OrderIndex::new(connection, std::mem::take(&mut kept.index))?,
             order_states: OrderStates::default(),
             dialects: std::mem::take(&mut kept.dialects),
+            stats_begin_ms: kept.stats_begin_ms,
             overlay: CatalogueOverlay::new(kept),
             began_ms,
             now_ms: clock::following(last_ms, began_ms),
@@ -115,6 +121,7 @@ impl<'c> WriteTxn<'c> {
             open_blocks: BTreeMap::new(),
             blocks: NewBlocks::default(),
             receipts: Vec::new(),
+            stats: Deltas::default(),
             answers: NewAnswers::default(),
             batch: None,
         })
@@ -377,6 +384,16 @@ impl<'c> WriteTxn<'c> {
         self.receipts.push(receipt);
     }
 
+    /// Whether a batch is counted in the statistics from its receipt later, and not by this transaction.
+    pub(crate) fn is_counted_later(&mut self, batch: BatchId) -> Result<bool, Fault> {
+        let begin_ms = match self.stats_begin_ms {
+            Some(known) => known,
+            None => stats::begin_ms(self.connection)?,
+        };
+        self.stats_begin_ms = Some(begin_ms);
+        stats::is_left(self.connection, begin_ms, batch)
+    }
+
     /// Writes the pending rows: open blocks, receipts and saved responses. Call it before reading them from the store.
     pub(crate) fn write_together(&mut self) -> Result<(), Fault> {
         while let Some((&organisation, _)) = self.open_blocks.first_key_value() {
@@ -385,6 +402,7 @@ impl<'c> WriteTxn<'c> {
         self.blocks.write(self.connection)?;
         receipts::write::write(self.connection, &self.receipts)?;
         self.receipts.clear();
+        self.stats.write(self.connection)?;
         self.answers.write(self.connection)
     }
 
@@ -420,6 +438,7 @@ impl<'c> WriteTxn<'c> {
         now.extend(self.counters);
         let mut kept = self.overlay.into_kept();
         kept.dialects = self.dialects;
+        kept.stats_begin_ms = self.stats_begin_ms;
         kept.index = self.index.into_kept(now);
         Ok(Finished {
             now_ms: self.now_ms,

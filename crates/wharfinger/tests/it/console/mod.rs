@@ -3,15 +3,19 @@
 mod batches;
 mod errors;
 mod orders;
+mod sessions;
 mod settings;
 mod signing_in;
 mod today;
 mod upload;
 mod walk;
 
+use std::path::Path;
+
 use crate::support::browser::Browser;
+use crate::support::client::{Request, Response};
 use crate::support::fixture::secret_of;
-use crate::support::server::Server;
+use crate::support::server::{Server, run};
 
 /// The size of a laptop's window, and of a phone's.
 pub(crate) const WIDE: (u32, u32) = (1280, 900);
@@ -32,8 +36,69 @@ pub(crate) fn show(browser: &Browser, server: &Server, path: &str) {
 
 /// Fills the form that signs a key of the fixture in, and waits for the page after it.
 pub(crate) fn sign_in(browser: &Browser, key: &str) {
-    browser.find("[name=id]").fill(key);
-    browser.find("[name=secret]").fill(&secret_of(key));
+    sign_in_with(browser, key, &secret_of(key));
+}
+
+/// [`sign_in`] with any key.
+pub(crate) fn sign_in_with(browser: &Browser, id: &str, secret: &str) {
+    browser.find("[name=id]").fill(id);
+    browser.find("[name=secret]").fill(secret);
     browser.find("main button").click();
     browser.wait("document.querySelector('.side nav')");
+}
+
+/// The cookie of a session, as a browser keeps it.
+pub(crate) struct Cookie(String);
+
+impl Cookie {
+    /// Signs a key in by the form.
+    pub(crate) fn of(server: &Server, id: &str, secret: &str) -> Self {
+        let form = Request::new("POST", "/console/sign-in");
+        let answer = server.send(&form.body(format!("id={id}&secret={secret}")));
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        assert_eq!(answer.header("location"), Some("/console"));
+        let cookie = answer.header("set-cookie").expect("a session has a cookie");
+        let pair = cookie.split(';').next();
+        Self(pair.unwrap_or_default().to_owned())
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        self.0.split_once('=').expect("a cookie has a value").1
+    }
+
+    /// A request with the cookie.
+    pub(crate) fn on(&self, request: Request) -> Request {
+        request.header("cookie", &self.0)
+    }
+
+    /// A page, as a browser with this cookie gets it.
+    pub(crate) fn get(&self, server: &Server, path: &str) -> Response {
+        server.send(&self.on(Request::new("GET", path)))
+    }
+
+    /// The token of its forms.
+    pub(crate) fn csrf(&self, server: &Server) -> String {
+        let page = self.get(server, "/console");
+        let field = page.text().split("name=\"csrf\" value=\"").nth(1);
+        let value = field.and_then(|rest| rest.split('"').next());
+        value.expect("a page has a form").to_owned()
+    }
+}
+
+/// Signs a key of the fixture in by the form.
+pub(crate) fn sign_in_by_form(server: &Server, key: &str) -> Cookie {
+    Cookie::of(server, key, &secret_of(key))
+}
+
+/// Creates a key with every scope for every organisation. Returns its id and its secret.
+pub(crate) fn admin(data: &Path) -> (String, String) {
+    let scopes = ["orders:write", "orders:read", "admin"];
+    let scopes = scopes.iter().flat_map(|scope| ["--scope", scope]);
+    let mut command = vec!["key", "create", "--all-orgs", "--json"];
+    command.extend(scopes);
+    let output = run(data, &command);
+    assert!(output.status.success(), "{output:?}");
+    let key: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let text = |name: &str| key[name].as_str().unwrap().to_owned();
+    (text("id"), text("secret"))
 }

@@ -44,6 +44,16 @@ pub(crate) struct Element<'b> {
 impl Browser {
     /// Starts a browser whose page has this width and height in pixels.
     pub(crate) fn start(width: u32, height: u32) -> Self {
+        Self::start_with(width, height, &json!({}))
+    }
+
+    /// Starts a browser that runs no scripts of pages.
+    pub(crate) fn start_without_scripts(width: u32, height: u32) -> Self {
+        let blocked = json!({"profile.managed_default_content_settings.javascript": 2});
+        Self::start_with(width, height, &blocked)
+    }
+
+    fn start_with(width: u32, height: u32, preferences: &Value) -> Self {
         let driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -70,7 +80,7 @@ impl Browser {
         ];
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
-            "goog:chromeOptions": {"args": flags},
+            "goog:chromeOptions": {"args": flags, "prefs": preferences},
             "goog:loggingPrefs": {"browser": "ALL"},
             "timeouts": {"script": PATIENCE_MS + 5_000},
         }}});

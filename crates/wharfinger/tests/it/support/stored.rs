@@ -96,12 +96,15 @@ pub(crate) fn all_orders(data: &Path, code: &str, dialect: &'static str) -> Vec<
     })
 }
 
-/// Tables that a server changes by itself: times of last use, and deliveries.
-const OF_THE_SERVER: [&str; 4] = [
+/// Tables that a server changes by itself: times of last use, deliveries, and statistics, which are rolled up.
+const OF_THE_SERVER: [&str; 7] = [
     "keys",
     "destination_progress",
     "parked_orders",
     "delivery_attempts",
+    "stats",
+    "stats_log",
+    "error_causes",
 ];
 
 /// Every row of every table except those that a server changes by itself.

@@ -23,6 +23,7 @@ use wharfinger_core::reading::email;
 
 use self::blocks::Blocks;
 use self::find::{find, places_of, scan};
+use crate::clock;
 use crate::store::addresses::erase::{sweep, unfinished};
 use crate::store::addresses::jobs::{self, Left};
 use crate::store::api::{EraseCustomer, ErasedCustomer, Erasure, StoreError, TransitionById};
@@ -39,6 +40,7 @@ use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::read::locate::Located;
 use crate::store::receipts::rejections;
+use crate::store::stats;
 use crate::store::stock::customer_numbers;
 use crate::store::transition::process_cancel::move_located;
 use crate::store::write::audit::write_audit;
@@ -121,6 +123,7 @@ impl Store {
         erasing.customer().await?;
         erasing.texts(&orders).await?;
         erasing.rejections().await?;
+        erasing.statistics().await?;
         erasing.answers().await?;
         erasing.deliveries().await?;
         erasing.addresses().await?;
@@ -288,6 +291,17 @@ impl Erasing<'_> {
             next = slice.next;
         }
         Ok(())
+    }
+
+    /// Removes the address from the causes of rejections in the statistics.
+    async fn statistics(&mut self) -> Result<(), StoreError> {
+        let roll_up =
+            |txn: &mut WriteTxn<'_>, _: &Person| stats::roll_up(txn.connection, clock::now_ms());
+        while self.write(roll_up).await? {}
+        let erase = |txn: &mut WriteTxn<'_>, person: &Person| {
+            stats::erase_mentions(txn.connection, person.mentioned())
+        };
+        self.write(erase).await
     }
 
     /// Erases the saved responses to batches that had data of the person, and those that mention the address.

@@ -1,0 +1,100 @@
+//! Causes of rejections: the errors of orders without their places in arrays, so that they can be counted.
+
+use std::collections::BTreeMap;
+
+/// The longest pointer of a cause, in bytes. It is part of the key of an index.
+const POINTER_BYTES_MAX: usize = 256;
+
+/// Why orders were rejected: how many of them have each cause.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Causes(BTreeMap<(String, String), CauseCount>);
+
+/// How many orders have a cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CauseCount {
+    /// How many.
+    pub orders: u64,
+    /// The index in the batch of the last of them.
+    pub last_index: u32,
+}
+
+impl Causes {
+    /// Counts an error of an order. Orders must come one after another: an order with several errors of a cause counts once.
+    pub(crate) fn note(&mut self, index: u32, code: &str, pointer: &str) {
+        let of_order = CauseCount {
+            orders: 1,
+            last_index: index,
+        };
+        let cause = (code.to_owned(), cause_pointer(pointer));
+        let known = self.0.entry(cause);
+        known
+            .and_modify(|count| {
+                if count.last_index != index {
+                    count.orders += 1;
+                    count.last_index = index;
+                }
+            })
+            .or_insert(of_order);
+    }
+
+    /// The causes: code, pointer, and how many orders have it.
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str, CauseCount)> {
+        let causes = self.0.iter();
+        causes.map(|((code, pointer), count)| (code.as_str(), pointer.as_str(), *count))
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The pointer of an error as its cause has it: with `*` for each place in an array. The end of a very long pointer is cut off.
+pub(crate) fn cause_pointer(pointer: &str) -> String {
+    let mut cause = without_indexes(pointer);
+    if cause.len() > POINTER_BYTES_MAX {
+        let end = cause.floor_char_boundary(POINTER_BYTES_MAX);
+        cause.truncate(cause[..end].rfind('/').unwrap_or(end));
+        cause.push_str("/…");
+    }
+    cause
+}
+
+/// Replaces each array index in a pointer with `*`.
+pub(crate) fn without_indexes(pointer: &str) -> String {
+    let is_index = |step: &str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
+    let steps = pointer.split('/');
+    let steps: Vec<_> = steps
+        .map(|step| if is_index(step) { "*" } else { step })
+        .collect();
+    steps.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_counts_once_for_each_cause() {
+        let mut causes = Causes::default();
+        causes.note(3, "missing", "/lines/0/sku");
+        causes.note(3, "missing", "/lines/1/sku");
+        causes.note(3, "missing", "/lines/1/name");
+        causes.note(5, "missing", "/lines/7/sku");
+        let found = Vec::from_iter(causes.iter().map(|(_, pointer, count)| {
+            let CauseCount { orders, last_index } = count;
+            (pointer, orders, last_index)
+        }));
+        assert_eq!(found, [("/lines/*/name", 1, 3), ("/lines/*/sku", 2, 5)]);
+    }
+
+    #[test]
+    fn a_pointer_of_any_length_becomes_one_of_bounded_length() {
+        assert_eq!(cause_pointer(""), "");
+        assert_eq!(cause_pointer("/a1/22"), "/a1/*");
+        let long = format!("/lines/3/{}/{}", "é".repeat(100), "x".repeat(1_000));
+        let expected = format!("/lines/*/{}/…", "é".repeat(100));
+        assert_eq!(cause_pointer(&long), expected);
+        assert!(cause_pointer(&format!("/{}", "é".repeat(1_000))).len() <= POINTER_BYTES_MAX + 4);
+    }
+}
