@@ -6,6 +6,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use wharfinger_core::dialect::ParameterKind::{Organisation, Text, Time};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::{OrgAccess, Scope};
 
@@ -13,13 +14,13 @@ use super::answer::{Page, ok, time};
 use super::cursor;
 use super::input::Listing;
 use super::keys::directory;
-use super::parameters::PAGE;
+use super::parameters::{AFTER, LIMIT, query};
 use super::route::{Kind, Route};
 use crate::access::rules::is_seen_by;
 use crate::http::describe::Bodies;
 use crate::intake::app::App;
 use crate::intake::request_context::Call;
-use crate::store::{AuditEntry, ReadAudit};
+use crate::store::{AuditEntry, AuditPage, ReadAudit};
 
 /// Routes of the audit log.
 pub(super) static ROUTES: &[Route] = &[Route {
@@ -29,7 +30,27 @@ pub(super) static ROUTES: &[Route] = &[Route {
     scope: Some(Scope::Admin),
     kind: Kind::Plain,
     summary: "List administrative changes, newest first",
-    parameters: PAGE,
+    parameters: &[
+        query(
+            "key_id",
+            Text,
+            "Only changes by this key; `command line` or `server` for changes without a key",
+        ),
+        query(
+            "organisation",
+            Organisation,
+            "Only changes of this organisation, its catalogue and its orders",
+        ),
+        query(
+            "action",
+            Text,
+            "Only this action, such as `key.revoked`, or all of a kind, such as `key`",
+        ),
+        query("since", Time, "Only changes at this time or later"),
+        query("until", Time, "Only changes before this time"),
+        LIMIT,
+        AFTER,
+    ],
     bodies: Bodies::page::<AuditEntryView>,
     handler: |r| Box::pin(list(r.app, r.call)),
 }];
@@ -56,13 +77,9 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         Some(after) => Some(cursor::read("audit", after)?),
         None => None,
     };
-    let request = ReadAudit {
-        before,
-        limit: listing.limit,
-        about: visible(app, call).await?,
-    };
-    let page = app.store.audit(request).await;
-    let page = page.map_err(|error| call.failure(error))?;
+    let filter = Filter::read(&listing)?;
+    let about = visible(app, call).await?;
+    let page = read(app, call, &filter, (before, listing.limit), about).await?;
     let entries = page.entries.into_iter().map(|entry| AuditEntryView {
         id: entry.id,
         at: time(entry.at_ms),
@@ -77,6 +94,92 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         data: entries.collect(),
         next: page.next.map(|next| cursor::write("audit", &next)),
     }))
+}
+
+/// Entries that are read for one page of a filtered list, at most, in thousands.
+const ROUNDS_MAX: usize = 20;
+
+/// Which entries are wanted.
+struct Filter<'q> {
+    key_id: Option<&'q str>,
+    organisation: Option<&'q str>,
+    action: Option<&'q str>,
+    since_ms: Option<i64>,
+    until_ms: Option<i64>,
+}
+
+impl<'q> Filter<'q> {
+    fn read(listing: &Listing<'q>) -> Result<Self, RequestFailure> {
+        Ok(Self {
+            key_id: listing.query.get("key_id"),
+            organisation: listing.query.get("organisation"),
+            action: listing.query.get("action"),
+            since_ms: listing.time("since")?,
+            until_ms: listing.time("until")?,
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        let texts = [self.key_id, self.organisation, self.action];
+        let times = [self.since_ms, self.until_ms];
+        texts.iter().all(Option::is_none) && times.iter().all(Option::is_none)
+    }
+
+    fn takes(&self, entry: &AuditEntry) -> bool {
+        let kind = entry.action.split('.').next();
+        let is_of_key = |wanted| entry.who == wanted;
+        let is_action = |wanted| entry.action == wanted || kind == Some(wanted);
+        // Other kinds have ids as subjects, which may look like a code.
+        let is_of = |code| entry.subject == code && !matches!(kind, Some("key" | "destination"));
+        self.key_id.is_none_or(is_of_key)
+            && self.action.is_none_or(is_action)
+            && self.organisation.is_none_or(is_of)
+            && self.since_ms.is_none_or(|since| entry.at_ms >= since)
+            && self.until_ms.is_none_or(|until| entry.at_ms < until)
+    }
+}
+
+/// Reads a page of the entries that are wanted. It may be short, and still have a next one.
+async fn read(
+    app: &App,
+    call: &Call<'_>,
+    filter: &Filter<'_>,
+    (mut before, limit): (Option<i64>, usize),
+    about: Option<HashSet<String>>,
+) -> Result<AuditPage, RequestFailure> {
+    let (rounds, at_once) = match filter.is_empty() {
+        true => (1, limit),
+        false => (ROUNDS_MAX, 1_000),
+    };
+    let mut found = AuditPage {
+        entries: Vec::new(),
+        next: None,
+    };
+    for _ in 0..rounds {
+        let request = ReadAudit {
+            before,
+            limit: at_once,
+            about: about.clone(),
+        };
+        let page = app.store.audit(request).await;
+        let page = page.map_err(|error| call.failure(error))?;
+        for entry in page.entries {
+            if filter.takes(&entry) {
+                let id = entry.id;
+                found.entries.push(entry);
+                if found.entries.len() == limit && rounds > 1 {
+                    found.next = Some(id);
+                    return Ok(found);
+                }
+            }
+        }
+        found.next = page.next;
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// The subjects that the calling key may read about. `None` for all.
