@@ -47,6 +47,7 @@ mod purge;
 mod rates;
 mod readme;
 mod receipts;
+mod rejections;
 mod restore;
 mod rivals;
 mod rooms;

@@ -150,6 +150,9 @@ fn parameter(parameter: &Parameter) -> Value {
             json!({"type": "string", "anyOf": [{"format": "date-time"}, {"pattern": "^[1-9][0-9]{0,4}[mhd]$"}]})
         }
         ParameterKind::Uuid => json!({"type": "string", "format": "uuid"}),
+        ParameterKind::FileName => {
+            json!({"type": "string", "pattern": "^([A-Za-z0-9._~-]|%[2-7][0-9A-E])+$", "maxLength": 255})
+        }
         ParameterKind::Seconds(_) => json!({"type": "string", "pattern": "^[0-9]{1,2}s$"}),
     };
     let place = match parameter.place {

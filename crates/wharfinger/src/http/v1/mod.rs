@@ -19,9 +19,11 @@ mod organisations;
 mod parameters;
 mod problems;
 mod rejected;
+mod rejections;
 mod route;
 mod stats;
 mod transitions;
+mod whoami;
 
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::failure::RequestFailure;
@@ -38,6 +40,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
     let lists = [
         batches::ROUTES,
         rejected::ROUTES,
+        rejections::ROUTES,
         stats::ROUTES,
         imports::ROUTES,
         orders::ROUTES,
@@ -48,6 +51,7 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         organisations::ROUTES,
         catalogue::ROUTES,
         keys::ROUTES,
+        whoami::ROUTES,
         limits::ROUTES,
         erasure::ROUTES,
         audit::ROUTES,

@@ -6,8 +6,8 @@ use wharfinger_core::order::problem::Problems;
 
 use super::decide::Decide;
 use super::dry_run::{dry_run, is_refused};
-use super::import_progress;
 use super::txn::StoredOrders;
+use super::{import_progress, mending};
 use crate::clock;
 use crate::store::Store;
 use crate::store::api::Admitted;
@@ -53,6 +53,7 @@ pub(crate) fn admit(
     txn: &mut WriteTxn<'_>,
     submission: &Submission,
 ) -> Result<Vec<Outcome>, Fault> {
+    mending::refuse_if_mended(txn, submission)?;
     let dialect = txn.dialect(submission.dialect)?;
     let mut admission = Admission {
         submission,
@@ -75,6 +76,8 @@ pub(crate) fn admit(
     for group in &submission.groups {
         admission.admit_group(txn, group)?;
     }
+    let rejected = submission.rejected.iter().chain(&admission.not_taken);
+    mending::close(txn, submission, &admission.outcomes, rejected)?;
     admission.write_receipt(txn)?;
     Ok(admission.outcomes)
 }
@@ -270,6 +273,7 @@ impl Admission<'_> {
             duration_ms: now_ms.saturating_sub(submission.received_at_ms).max(0),
             import: submission.import.as_ref().map(|step| step.id),
             mends: submission.mends,
+            file_name: submission.file_name.clone(),
             extents: extents::to_json(&self.extents),
         });
         Ok(())

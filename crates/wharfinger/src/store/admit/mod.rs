@@ -22,6 +22,7 @@ pub(super) mod batch;
 pub(super) mod decide;
 pub(super) mod dry_run;
 pub(super) mod import_progress;
+pub(super) mod mending;
 pub(super) mod split;
 pub(super) mod sub_orders;
 pub(super) mod txn;

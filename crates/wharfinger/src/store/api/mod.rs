@@ -12,6 +12,7 @@ pub(super) mod imports;
 pub(super) mod maintenance;
 pub(super) mod orders;
 pub(super) mod receipts;
+pub(super) mod rejections;
 pub(super) mod replies;
 pub(super) mod stats;
 
@@ -34,7 +35,9 @@ pub use self::feed::{
     Epoch, Event, EventKind, FeedBegins, FeedCursor, FeedEvent, FeedFilter, FeedPage, Growth,
     LAGGING_MAX, ReadFeed,
 };
-pub use self::imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
+pub use self::imports::{
+    Import, ImportCursor, ImportEnd, ImportPage, ImportState, ImportStep, NewImport,
+};
 pub use self::maintenance::{
     CheckReport, EraseCustomer, ErasedCustomer, Erasure, PurgeReport, PurgedOf,
 };
@@ -47,6 +50,10 @@ pub use self::orders::{
 pub use self::receipts::{
     OutcomeKind, RECEIPT_ORGANISATIONS_MAX, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage,
     ReceiptWarning, Recorded, RecordedOutcome, RecordedProblem, Rejection, ResultPage, Visible,
+};
+pub use self::rejections::{
+    Closed, DismissDone, DismissRejection, DismissResult, Dismissed, MendedBy, ReadRejections,
+    RejectedOrder, RejectionId, RejectionPage,
 };
 pub use self::replies::{Admitted, SaveReply, SavedReply, TransitionedByKey};
 pub use self::stats::{

@@ -239,6 +239,8 @@ fn drop_batches(
                 "delete from batches where id = ?1",
                 "delete from rejections where batch = ?1",
                 "delete from mended_batches where batch = ?1",
+                "delete from closed_rejections where batch = ?1",
+                "delete from batch_files where batch = ?1",
             ] {
                 connection.prepare_cached(table)?.execute([id])?;
             }

@@ -20,6 +20,7 @@ use crate::store::format::entry_addr::{ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
 use crate::store::journal::block::{self, Block, Frame};
 use crate::store::receipts::encoding::{self, Chunk, Kind, ListedOrder};
+use crate::store::receipts::mending::{Keys, Mending};
 
 /// A batch that is ready for the store: owned, compressed, and grouped by organisation.
 pub struct Submission {
@@ -50,6 +51,10 @@ pub struct Submission {
     pub(crate) import: Option<crate::store::api::ImportStep>,
     /// The batch whose rejected orders are sent again.
     pub(crate) mends: Option<BatchId>,
+    /// The rejected orders that it may mend.
+    pub(crate) mending: Option<Arc<Mending>>,
+    /// The name of the file that the orders were read from.
+    pub(crate) file_name: Option<String>,
     /// What orders request from their organisations' catalogues.
     demands: Vec<Arc<Demand>>,
     /// Order keys and senders' names, concatenated.
@@ -185,6 +190,24 @@ impl Submission {
         self
     }
 
+    /// Names the rejected orders that the batch may mend.
+    #[must_use]
+    pub fn mending(mut self, mending: Option<Arc<Mending>>) -> Self {
+        self.mending = mending;
+        self
+    }
+
+    /// The keys of the valid orders, per organisation.
+    #[must_use]
+    pub fn keys(&self) -> Keys {
+        let of_group = |group: &Group| {
+            let keys = group.rows.iter().map(|row| self.text(row.key));
+            let keys = keys.filter(|key| !key.is_empty()).map(str::to_owned);
+            (group.organisation, keys.collect())
+        };
+        self.groups.iter().map(of_group).collect()
+    }
+
     /// The text of a span.
     pub(crate) fn text(&self, span: Span) -> &str {
         &self.arena[span.start..span.end]
@@ -234,6 +257,8 @@ pub struct Heading<'h> {
     pub policy: Policy,
     /// The batch whose rejected orders are sent again.
     pub mends: Option<BatchId>,
+    /// The name of the file that the orders were read from.
+    pub file_name: Option<&'h str>,
     /// The key that e-mail addresses are hashed with.
     pub email_key: EmailKey,
 }
@@ -315,6 +340,8 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         arena: arena.text,
         import: None,
         mends: heading.mends,
+        mending: None,
+        file_name: heading.file_name.map(str::to_owned),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The console in a real browser.
 
 mod batches;
+mod demo;
 mod errors;
 mod orders;
 mod sessions;

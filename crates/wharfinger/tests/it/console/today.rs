@@ -1,7 +1,5 @@
 //! The first page: what came in, what is wrong with it, and whether it goes on.
 
-use std::time::Instant;
-
 use serde_json::json;
 
 use super::{NARROW, WIDE, admin, open, show, sign_in_by_form};
@@ -154,10 +152,6 @@ fn the_page_is_small_and_makes_few_requests() {
         let bytes = page.body.len() + files.sum::<usize>();
         assert!(bytes < 100 << 10, "{span}: {bytes} bytes");
     }
-    // Not an assertion: how long it takes is measured elsewhere.
-    let began = Instant::now();
-    cookie.get(&server, "/console");
-    eprintln!("the first page took {:?}", began.elapsed());
 }
 
 /// What the page shows is what the API says.

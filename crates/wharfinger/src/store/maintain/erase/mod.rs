@@ -39,7 +39,7 @@ use crate::store::journal::end::read_counters;
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::read::locate::Located;
-use crate::store::receipts::rejections;
+use crate::store::receipts::{closed, files, rejections};
 use crate::store::stats;
 use crate::store::stock::customer_numbers;
 use crate::store::transition::process_cancel::move_located;
@@ -123,6 +123,8 @@ impl Store {
         erasing.customer().await?;
         erasing.texts(&orders).await?;
         erasing.rejections().await?;
+        erasing.notes().await?;
+        erasing.file_names().await?;
         erasing.statistics().await?;
         erasing.answers().await?;
         erasing.deliveries().await?;
@@ -289,6 +291,47 @@ impl Erasing<'_> {
             self.done.rejected += erased;
             self.batches.extend(batches);
             next = slice.next;
+        }
+        Ok(())
+    }
+
+    /// Removes the notes of dismissed orders that mention the person.
+    async fn notes(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let look = move |connection: &Connection, person: &Person| {
+                let is_of_person = |note: &str| email::is_mentioned(note, &person.address);
+                closed::find_notes(connection, person.organisation, is_of_person, after)
+            };
+            let (found, next) = self.read(look).await?;
+            if !found.is_empty() {
+                let erase = move |txn: &mut WriteTxn<'_>, _: &Person| {
+                    closed::erase_notes(txn.connection, &found)
+                };
+                self.write(erase).await?;
+            }
+            if next.is_none() {
+                return Ok(());
+            }
+            after = next;
+        }
+    }
+
+    /// Removes the names of files that mention the person.
+    async fn file_names(&mut self) -> Result<(), StoreError> {
+        let mut next = Some(files::FileOf::default());
+        while let Some(after) = next {
+            let look = move |connection: &Connection, person: &Person| {
+                let is_of_person = |name: &str| email::is_mentioned(name, &person.address);
+                files::find_mentions(connection, person.organisation, is_of_person, after)
+            };
+            let (found, then) = self.read(look).await?;
+            if !found.is_empty() {
+                let erase =
+                    move |txn: &mut WriteTxn<'_>, _: &Person| files::erase(txn.connection, &found);
+                self.write(erase).await?;
+            }
+            next = then;
         }
         Ok(())
     }
