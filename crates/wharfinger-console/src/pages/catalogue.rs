@@ -46,7 +46,8 @@ struct Organisation {
 async fn organisation(visit: &Visit, named: &str) -> Result<Option<Organisation>, Response> {
     let told = |refused| page::refused(visit, &refused);
     if !named.is_empty() {
-        let found = visit.get(&format!("/v1/organisations/{}", segment(named)));
+        let target = format!("/v1/organisations/{}", segment(named));
+        let found = visit.get(&target);
         return found.await.map(Some).map_err(told);
     }
     let found: Listed<Organisation> = visit.get("/v1/organisations?limit=1").await.map_err(told)?;
