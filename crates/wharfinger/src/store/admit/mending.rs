@@ -16,7 +16,7 @@ use crate::store::engine::fault::Fault;
 use crate::store::journal::dialects::find_dialect;
 use crate::store::journal::read::Journal;
 use crate::store::prepare::Submission;
-use crate::store::receipts::closed::{self, ClosedRow, OfBatch};
+use crate::store::receipts::closed::{self, ClosedOfBatch, ClosedRow};
 use crate::store::receipts::encoding::Chunk;
 use crate::store::receipts::mending::{Mendable, Mending, Which};
 use crate::store::receipts::rejection_list::one;
@@ -145,7 +145,7 @@ pub(super) fn close<'s>(
         let row = before.get(&(mendable.organisation, mendable.index));
         matches!(row, Some(ClosedRow::Mended(..)))
     };
-    let mut rows = OfBatch::new();
+    let mut rows = ClosedOfBatch::new();
     let mut counts = BTreeMap::<_, u64>::new();
     let dialect = txn.dialect(submission.dialect)?;
     for (mendable, by, organisation) in found {

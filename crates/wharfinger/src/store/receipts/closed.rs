@@ -60,7 +60,7 @@ impl ClosedRow {
 }
 
 /// The closed rejections of a batch.
-pub(crate) type OfBatch = BTreeMap<PlaceInBatch, ClosedRow>;
+pub(crate) type ClosedOfBatch = BTreeMap<PlaceInBatch, ClosedRow>;
 
 /// Closes rejected orders of a batch: now, by this key. Replaces an earlier dismissal.
 pub(crate) fn write<'r>(
@@ -103,11 +103,11 @@ const SELECT: &str = "select batch, organisation, place, state, at_ms, key_id, n
                       from closed_rejections";
 
 /// The closed rejections of a batch.
-pub(crate) fn of_batch(connection: &Connection, batch: BatchId) -> Result<OfBatch, Fault> {
+pub(crate) fn of_batch(connection: &Connection, batch: BatchId) -> Result<ClosedOfBatch, Fault> {
     let select = format!("{SELECT} where batch = ?1 and sound(closed_rejections.intact)");
     let mut select = connection.prepare_cached(&select)?;
     let mut rows = select.query([batch.to_bytes()])?;
-    let mut found = OfBatch::new();
+    let mut found = ClosedOfBatch::new();
     while let Some(row) = rows.next()? {
         let (_, place, row) = read(&row)?;
         found.insert(place, row);
@@ -119,8 +119,8 @@ pub(crate) fn of_batch(connection: &Connection, batch: BatchId) -> Result<OfBatc
 pub(crate) fn of_batches(
     connection: &Connection,
     batches: &[BatchId],
-) -> Result<HashMap<BatchId, OfBatch>, Fault> {
-    let mut found = HashMap::<BatchId, OfBatch>::new();
+) -> Result<HashMap<BatchId, ClosedOfBatch>, Fault> {
+    let mut found = HashMap::<BatchId, ClosedOfBatch>::new();
     let Some(session) = connection.postgres() else {
         for batch in batches {
             found.insert(*batch, of_batch(connection, *batch)?);

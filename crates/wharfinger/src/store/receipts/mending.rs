@@ -24,8 +24,6 @@ use crate::store::engine::fault::Fault;
 pub struct Mending {
     /// The batch that has them.
     pub(crate) batch: BatchId,
-    /// The dialect of that batch.
-    pub(crate) dialect: String,
     /// The key that sent it.
     pub(crate) sender: String,
     /// When it was received, in milliseconds since 1970.
@@ -117,7 +115,6 @@ impl Store {
             }
             Ok(MayMend::These(Arc::new(Mending {
                 batch: found.batch,
-                dialect: found.dialect,
                 sender: found.key_id,
                 received_at_ms: found.received_at_ms,
                 which: Which::One(Mendable::of(&found.recorded)),
@@ -128,7 +125,7 @@ impl Store {
 }
 
 /// The keys of a batch's valid orders, per organisation.
-pub type Keys = BTreeMap<OrganisationId, HashSet<String>>;
+pub(crate) type Keys = BTreeMap<OrganisationId, HashSet<String>>;
 
 fn by_key(
     connection: &Connection,
@@ -160,7 +157,6 @@ fn by_key(
     }
     Ok(MayMend::These(Arc::new(Mending {
         batch,
-        dialect: head.dialect,
         sender: head.key_id,
         received_at_ms: head.received_at_ms,
         which: Which::ByKey(which),

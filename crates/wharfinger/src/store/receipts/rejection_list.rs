@@ -9,7 +9,7 @@ use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use wharfinger_core::order::organisation::OrgAccess;
 
 use super::causes::without_indexes;
-use super::closed::{self, OfBatch};
+use super::closed::{self, ClosedOfBatch};
 use super::encoding::Kind;
 use super::extents::{BatchExtent, stored_organisation};
 use super::read::{find, find_all};
@@ -77,7 +77,7 @@ pub(crate) fn one(
 fn made(
     head: &ReceiptHead,
     recorded: Recorded,
-    closed: &OfBatch,
+    closed: &ClosedOfBatch,
     visible: &Visible,
 ) -> RejectedOrder {
     let closed = closed.get(&(recorded.organisation, recorded.index));
@@ -233,7 +233,7 @@ impl<'w> Walk<'w> {
         &self,
         head: &ReceiptHead,
         extents: &[BatchExtent],
-        closed: &OfBatch,
+        closed: &ClosedOfBatch,
     ) -> Vec<Option<OrganisationId>> {
         let request = self.request;
         let at_ms = head.received_at_ms;
@@ -268,7 +268,7 @@ impl<'w> Walk<'w> {
         &mut self,
         head: &ReceiptHead,
         parts: &[Option<OrganisationId>],
-        closed: &OfBatch,
+        closed: &ClosedOfBatch,
         mut from: u32,
     ) -> Result<bool, Fault> {
         let is_part = |organisation, kind| kind == Kind::Rejected && parts.contains(&organisation);
@@ -310,7 +310,7 @@ impl<'w> Walk<'w> {
         false
     }
 
-    fn is_wanted(&self, order: &Recorded, closed: &OfBatch) -> bool {
+    fn is_wanted(&self, order: &Recorded, closed: &ClosedOfBatch) -> bool {
         let request = self.request;
         let RecordedOutcome::Rejected(rejection) = &order.outcome else {
             return false;
