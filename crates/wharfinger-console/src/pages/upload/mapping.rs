@@ -150,7 +150,7 @@ fn preset(visit: &Visit, action: &str, columns: &Columns, (name, text): (&str, &
     let targets = targets_of(text).unwrap_or_default();
     let content = html! {
         p.notice.good role="status" { "The columns are those of the preset " strong { (name) } ". Nothing needs to be chosen." }
-        (text_field("zone", "Time zone of the dates", &columns.zone))
+        div.narrow { (text_field("zone", "Time zone of the dates", &columns.zone)) }
         (go_on())
     };
     html! {

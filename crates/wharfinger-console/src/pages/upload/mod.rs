@@ -1,4 +1,4 @@
-//! `/console/upload` and `/console/uploads/{id}`: a file of orders, checked first and then sent.
+//! `/console/upload` and `/console/upload/{id}`: a file of orders, checked first and then sent.
 //!
 //! ```text
 //! mod.rs       routes, and what each form does
@@ -53,15 +53,14 @@ const PASTED_BYTES_MAX: usize = 256 << 10;
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/console/upload", get(first::show).post(receive_file))
-        .route("/console/uploads", get(async || page::redirect("/console/upload")))
-        .route("/console/uploads/{id}", get(show))
-        .route("/console/uploads/{id}/progress", get(progress))
-        .route("/console/uploads/{id}/mapping.toml", get(mapping_file))
-        .route("/console/uploads/{id}/columns", post(choose_columns))
-        .route("/console/uploads/{id}/check", post(check))
-        .route("/console/uploads/{id}/send", post(send))
-        .route("/console/uploads/{id}/stop", post(stop))
-        .route("/console/uploads/{id}/remove", post(remove))
+        .route("/console/upload/{id}", get(show))
+        .route("/console/upload/{id}/progress", get(progress))
+        .route("/console/upload/{id}/mapping.toml", get(mapping_file))
+        .route("/console/upload/{id}/columns", post(choose_columns))
+        .route("/console/upload/{id}/check", post(check))
+        .route("/console/upload/{id}/send", post(send))
+        .route("/console/upload/{id}/stop", post(stop))
+        .route("/console/upload/{id}/remove", post(remove))
         .layer(Extension(Arc::new(Shelf::new())))
 }
 

@@ -108,9 +108,10 @@ fn pass_on(mut opened: Opened, fits: Fits, to: &Sender<Result<Batch, String>>) {
 
 impl Batch {
     fn add(&mut self, record: Record, fits: Fits) {
+        let number = self.first + self.orders.len() as u64 + 1;
         if record.text.len() >= fits.bytes {
             let (has, most) = (record.text.len(), fits.bytes);
-            let row = not_sent(&record, vec![RowFault {
+            let row = not_sent(number, &record, vec![RowFault {
                 pointer: String::new(),
                 cell: None,
                 message: format!("The order has {has} bytes. A request takes {most} at most."),
@@ -127,7 +128,7 @@ impl Batch {
                 hint: None,
                 is_warning: false,
             });
-            let row = not_sent(&record, faults.collect());
+            let row = not_sent(number, &record, faults.collect());
             return self.orders.push(Order::NotSent(row));
         }
         // In JSON, line breaks stand only between values. A space does the same there.
@@ -147,10 +148,11 @@ impl Batch {
     }
 }
 
-fn not_sent(record: &Record, mut faults: Vec<RowFault>) -> Row {
+fn not_sent(number: u64, record: &Record, mut faults: Vec<RowFault>) -> Row {
     let more = faults.len().saturating_sub(FAULTS_MAX);
     faults.truncate(FAULTS_MAX);
     Row {
+        number,
         line: record.line,
         key: None,
         outcome: "not sent".to_owned(),

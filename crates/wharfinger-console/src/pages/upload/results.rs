@@ -139,7 +139,7 @@ fn checked(visit: &Visit, upload: &Upload, seen: &Seen) -> Markup {
         @if let Some(error) = &seen.error {
             p.notice.bad role="alert" { "The check did not reach the end: " (error) }
         } @else if good == counts.orders {
-            p.notice.good role="status" { "All " (orders(good)) " can be sent." }
+            p.notice.good role="status" { @if good == 1 { "The order can be sent." } @else { "All " (orders(good)) " can be sent." } }
         } @else {
             p.notice.warm role="status" { (count(good)) " of " (orders(counts.orders)) " would be accepted." }
         }
@@ -181,7 +181,7 @@ fn sent(visit: &Visit, upload: &Upload, seen: &Seen) -> Markup {
         } @else if counts.rejected + counts.not_sent > 0 {
             p.notice.warm role="status" { "The file was sent. " (count(sent - counts.rejected)) " of " (orders(counts.orders)) " were accepted." }
         } @else {
-            p.notice.good role="status" { "The file was sent. " (orders(sent)) " were accepted." }
+            p.notice.good role="status" { "The file was sent. " (orders(sent)) @if sent == 1 { " was accepted." } @else { " were accepted." } }
         }
         (cards(false, counts))
         div.actions {
@@ -223,6 +223,7 @@ fn list(visit: &Visit, upload: &Upload, run: &Run) -> Markup {
     let faulty = run.page(false, usize::MAX).map_or(0, |(_, total)| total);
     let list = if is_all { "all" } else { "" };
     let path = upload.path();
+    let place = if upload.table.is_some() { "row" } else { "line" };
     let to = |number: usize| target(&path, &[("list", list), ("page", &number.to_string())]);
     html! {
         @if run.is_dry {
@@ -234,7 +235,7 @@ fn list(visit: &Visit, upload: &Upload, run: &Run) -> Markup {
             h2 { "Orders with faults" }
         }
         @if total == 0 && run.is_dry { p.hint { "No order has a fault." } }
-        ol.results { @for row in &rows { (one(row)) } }
+        ol.results { @for row in &rows { (one(row, place)) } }
         @if total > PAGE_ROWS {
             nav.pager aria-label="Pages of the list" {
                 @if number > 1 { a rel="prev" href=(to(number - 1)) { "Previous" } }
@@ -245,11 +246,11 @@ fn list(visit: &Visit, upload: &Upload, run: &Run) -> Markup {
     }
 }
 
-fn one(row: &Row) -> Markup {
+fn one(row: &Row, place: &str) -> Markup {
     html! {
         li {
             p.result {
-                span.hint { "Line " (count(row.line)) }
+                span.hint { "Order " (count(row.number)) ", " (place) " " (count(row.line)) }
                 @if let Some(key) = &row.key { bdi.key { (key) } }
                 (outcome(&row.outcome))
             }

@@ -12,6 +12,8 @@ pub(super) const PAGE_ROWS: usize = 50;
 /// What became of one order.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(super) struct Row {
+    /// Its place in the file, from 1.
+    pub(super) number: u64,
     /// The line or the row of the file where it begins.
     pub(super) line: u64,
     /// Its key, if it can be read.
@@ -99,6 +101,7 @@ mod tests {
 
     fn row(line: u64) -> Row {
         Row {
+            number: line + 1,
             line,
             key: Some(format!("A\n{line}")),
             outcome: "accepted".into(),

@@ -145,7 +145,7 @@ impl Run {
 fn rows_of(batch: &Batch, results: Vec<OrderOutcome>) -> Vec<Row> {
     let mut results = results.into_iter().peekable();
     let (mut rows, mut sent) = (Vec::new(), 0);
-    for order in &batch.orders {
+    for (number, order) in (batch.first + 1..).zip(&batch.orders) {
         match order {
             Order::NotSent(row) => rows.push(row.clone()),
             Order::Sent { line, cells } => {
@@ -164,6 +164,7 @@ fn rows_of(batch: &Batch, results: Vec<OrderOutcome>) -> Vec<Row> {
                     let errors = result.errors.into_iter().map(|error| fault(error, false));
                     let warnings = result.warnings.into_iter().map(|error| fault(error, true));
                     rows.push(Row {
+                        number,
                         line: *line,
                         key: result.key,
                         outcome: result.outcome,

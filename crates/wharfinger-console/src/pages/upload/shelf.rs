@@ -162,7 +162,7 @@ impl Upload {
     }
 
     pub(super) fn path(&self) -> String {
-        format!("/console/uploads/{}", self.id)
+        format!("/console/upload/{}", self.id)
     }
 
     pub(super) fn state(&self) -> State {

@@ -38,7 +38,7 @@ fn upload(browser: &Browser, sample: &Sample) {
     let path = sample.path().to_str().unwrap();
     browser.find("#file").write(path);
     browser.find("form#upload button.main").click();
-    browser.wait("location.pathname.startsWith('/console/uploads/')");
+    browser.wait("location.pathname.startsWith('/console/upload/')");
 }
 
 /// Waits until a check or a sending is done, and returns its notice.
@@ -117,8 +117,8 @@ fn a_compressed_file_is_read() {
     encoder.write_all(json!([order("Z")]).to_string().as_bytes()).unwrap();
     let browser = open(&server, WIDE, "one", "/console/upload");
     upload(&browser, &Sample::new("orders.json.gz", encoder.finish().unwrap()));
-    assert_eq!(notice(&browser), "All 1 order can be sent.");
+    assert_eq!(notice(&browser), "The order can be sent.");
     send(&browser);
-    assert_eq!(notice(&browser), "The file was sent. 1 order were accepted.");
+    assert_eq!(notice(&browser), "The file was sent. 1 order was accepted.");
     assert_eq!(keys(&server, "TRK001"), ["Z"]);
 }
