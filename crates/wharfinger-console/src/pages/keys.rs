@@ -131,7 +131,7 @@ fn form_page(
         fieldset {
             legend { "What it may do" }
             @for (scope, about) in SCOPES.iter().filter(|(scope, _)| visit.session.may(scope)) {
-                label.check { input type="checkbox" name="scope" value=(scope) checked[scopes.iter().any(|one| one == scope)]; span { code { (scope) } " " (about) } }
+                label.option { input type="checkbox" name="scope" value=(scope) checked[scopes.iter().any(|one| one == scope)]; span { code { (scope) } " " (about) } }
             }
         }
         (text_field("organisations", "Organisations: codes, with commas between them. Empty for all", &value("organisations")))
@@ -140,7 +140,7 @@ fn form_page(
             (text_field("orders_per_second", "Orders a second, at most", &value("orders_per_second")))
             (text_field("requests_per_second", "Requests a second, at most", &value("requests_per_second")))
         }
-        label.check { input type="checkbox" name="test" value="true" checked[!value("test").is_empty()]; span { "A key for tests: it may ask for failures" } }
+        label.option { input type="checkbox" name="test" value="true" checked[!value("test").is_empty()]; span { "A key for tests: it may ask for failures" } }
         div.actions { button.main type="submit" { "Make the key" } a href=(PATH) { "Cancel" } }
     };
     let status = refused.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY);

@@ -102,7 +102,7 @@ fn complaint(refused: Option<&Refused>) -> Markup {
 fn settings(organisation: &Organisation) -> Markup {
     html! {
         (text_field("name", "Name", &organisation.name))
-        label.check { input type="checkbox" name="customer_orders_enabled" value="true" checked[organisation.customer_orders_enabled]; span { "Orders are accepted" } }
+        label.option { input type="checkbox" name="customer_orders_enabled" value="true" checked[organisation.customer_orders_enabled]; span { "Orders are accepted" } }
         (select("catalogue", "Catalogue", &organisation.catalogue, &[
             ("open", "open: orders are not compared with it"),
             ("enforced", "enforced: unknown products are rejected, and stock is taken"),

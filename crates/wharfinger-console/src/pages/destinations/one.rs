@@ -65,7 +65,7 @@ pub(super) async fn show(visit: Visit) -> Response {
                 (hint.what) @if let Some(since) = &hint.since { " Since " (time(since)) "." } " " (hint.remedy)
             }
         }
-        div.cards {
+        div.cards.tally {
             div.card { span.number { (count(one.lag.events)) } "events behind" }
             div.card { span.number { (count(one.parked)) } "parked orders" }
             div.card { span.number { (count(one.delivered)) } "delivered" }

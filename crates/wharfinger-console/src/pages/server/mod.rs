@@ -78,7 +78,7 @@ fn load(visit: &Visit, metrics: &Metrics) -> Markup {
     let bytes = |name: &str| whole(name).map(size);
     let commit = metrics.histogram("wharfinger_store_commit_duration_seconds", &[]);
     html! {
-        div.cards {
+        div.cards.tally {
             (card(up_s.map(age), "up"))
             (card(whole("wharfinger_store_queue_depth").map(count), "waiting for the store"))
             (card(bytes("wharfinger_store_size_bytes"), "store"))

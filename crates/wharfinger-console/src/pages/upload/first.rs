@@ -20,7 +20,7 @@ pub(super) async fn show(Extension(shelf): Shelved, visit: Visit) -> Response {
         Err(told) => return told,
     };
     let content = html! {
-        p.lead { "Choose a file of orders. It is checked first: nothing is stored until you send it." }
+        p.about { "Choose a file of orders. It is checked first: nothing is stored until you send it." }
         @if visit.query("done") == "removed" {
             p.notice.good role="status" { "The file was removed." }
         }

@@ -155,7 +155,7 @@ fn preset(visit: &Visit, action: &str, columns: &Columns, (name, text): (&str, &
     };
     html! {
         (form(visit, action, &content))
-        details { summary { "What the columns become" } (target_list(&targets)) }
+        details.others { summary { "What the columns become" } (target_list(&targets)) }
     }
 }
 

@@ -115,7 +115,7 @@ fn cards(is_dry: bool, counts: &Counts) -> Markup {
         ("warnings", "with warnings", counts.warnings, false),
     ];
     html! {
-        div.cards {
+        div.cards.tally {
             @for (name, text, number, is_always) in all {
                 div.card hidden[number == 0 && !is_always] data-card=(name) {
                     span.number data-count=(name) { (count(number)) }
