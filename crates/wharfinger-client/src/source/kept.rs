@@ -131,20 +131,30 @@ mod tests {
 
     #[test]
     fn a_table_shows_its_columns_and_first_rows() {
-        let table = kept("a.csv", b"key; name\nA;x\nB;\"y;z\"\nC;w\n").table(2).unwrap();
+        let table = kept("a.csv", b"key; name\nA;x\nB;\"y;z\"\nC;w\n")
+            .table(2)
+            .unwrap();
         assert_eq!(table.columns, ["key", "name"]);
         assert_eq!(table.rows, [["A", "x"], ["B", "y;z"]]);
         let error = kept("a.csv", b"").table(2).unwrap_err();
-        assert!(format!("{error:#}").starts_with("a.csv: is empty"), "{error:#}");
+        assert!(
+            format!("{error:#}").starts_with("a.csv: is empty"),
+            "{error:#}"
+        );
     }
 
     #[test]
     fn orders_are_read_with_a_mapping_or_without() {
         let own = dialect("native").unwrap();
         let mapping = "order = \"key\"\n[columns]\nkey = \"key\"\nsku = \"lines[].sku\"\n";
-        let mut opened = kept("x", b"key,sku\nA,1\nA,2\n").open(Some(mapping), own).unwrap();
+        let mut opened = kept("x", b"key,sku\nA,1\nA,2\n")
+            .open(Some(mapping), own)
+            .unwrap();
         let order = opened.source.next().unwrap().unwrap();
-        assert_eq!(order.text, r#"{"key":"A","lines":[{"sku":"1"},{"sku":"2"}]}"#);
+        assert_eq!(
+            order.text,
+            r#"{"key":"A","lines":[{"sku":"1"},{"sku":"2"}]}"#
+        );
         let mut opened = kept("x", b"[{\"key\":1}]").open(None, own).unwrap();
         assert_eq!(opened.source.next().unwrap().unwrap().text, "{\"key\":1}");
         assert_eq!(dialect_ids()[0], "native");

@@ -47,17 +47,24 @@ async fn list(visit: Visit) -> Response {
         "since" | "until" if value.len() == 10 => (name, format!("{value}T00:00:00Z")),
         _ => (name, value),
     });
-    let mut query: Vec<_> = sent.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut query: Vec<_> = sent
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     query.extend([("limit", "50"), ("after", visit.query("after"))]);
     let found: Listed<Entry> = match visit.get(&api::target("/v1/audit", &query)).await {
         Ok(found) => found,
         Err(refused) if refused.status == 400 => {
-            let content = html! { (filters(&visit)) p.notice.bad role="alert" { (refused.sentence()) } };
+            let content =
+                html! { (filters(&visit)) p.notice.bad role="alert" { (refused.sentence()) } };
             return Page::new(&visit, "Audit log").show(&content);
         }
         Err(refused) => return page::refused(&visit, &refused),
     };
-    let kept: Vec<_> = given.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let kept: Vec<_> = given
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     let content = html! {
         (filters(&visit))
         @if found.data.is_empty() {

@@ -9,7 +9,9 @@ use serde::Deserialize;
 
 use crate::api::{self, segment};
 use crate::page::{self, Page};
-use crate::parts::{Listed, Loaded, NotLoaded, count, empty, label, load, pager, paste_form, table, text_field};
+use crate::parts::{
+    Listed, Loaded, NotLoaded, count, empty, label, load, pager, paste_form, table, text_field,
+};
 use crate::visit::{Posted, Shared, Visit};
 
 const PATH: &str = "/console/catalogue";
@@ -78,12 +80,17 @@ async fn show(
         Ok(Some(organisation)) => organisation,
         Ok(None) => {
             let next = html! { a href="/console/organisations/new" { "Make the first one" } };
-            return Page::new(visit, "Catalogue").show(&empty("There are no organisations.", &next));
+            return Page::new(visit, "Catalogue")
+                .show(&empty("There are no organisations.", &next));
         }
         Err(told) => return told,
     };
     let code = organisation.code.as_str();
-    let filters = [("id", visit.query("id")), ("sku", visit.query("sku")), ("ean", visit.query("ean"))];
+    let filters = [
+        ("id", visit.query("id")),
+        ("sku", visit.query("sku")),
+        ("ean", visit.query("ean")),
+    ];
     let mut query = filters.to_vec();
     query.extend([("limit", "50"), ("after", visit.query("after"))]);
     let target = format!("/v1/organisations/{}/products", segment(code));

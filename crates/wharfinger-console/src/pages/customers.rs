@@ -9,7 +9,9 @@ use serde::Deserialize;
 
 use crate::api::{self, segment};
 use crate::page::{self, Page};
-use crate::parts::{Listed, Loaded, NotLoaded, empty, label, load, pager, paste_form, table, text_field};
+use crate::parts::{
+    Listed, Loaded, NotLoaded, empty, label, load, pager, paste_form, table, text_field,
+};
 use crate::visit::{Posted, Shared, Visit};
 
 const PATH: &str = "/console/customers";
@@ -73,7 +75,8 @@ async fn show(
         Ok(Some(organisation)) => organisation,
         Ok(None) => {
             let next = html! { a href="/console/organisations/new" { "Make the first one" } };
-            return Page::new(visit, "Customers").show(&empty("There are no organisations.", &next));
+            return Page::new(visit, "Customers")
+                .show(&empty("There are no organisations.", &next));
         }
         Err(told) => return told,
     };

@@ -10,14 +10,19 @@ use serde_json::{Map, Value, json};
 
 use crate::api::{self, Refused, segment};
 use crate::page::{self, Page};
-use crate::parts::{Confirm, Listed, empty, form, label, once_field, pager, secret, table, text_field, time};
+use crate::parts::{
+    Confirm, Listed, empty, form, label, once_field, pager, secret, table, text_field, time,
+};
 use crate::visit::{Posted, Shared, Visit};
 
 const PATH: &str = "/console/keys";
 const SCOPES: [(&str, &str); 3] = [
     ("orders:write", "Send orders and change their state"),
     ("orders:read", "Read orders, batches and events"),
-    ("admin", "Administer organisations, keys, catalogues and destinations"),
+    (
+        "admin",
+        "Administer organisations, keys, catalogues and destinations",
+    ),
 ];
 
 /// The routes.
@@ -117,7 +122,12 @@ fn some_of(codes: &[String]) -> String {
 }
 
 async fn new(visit: Visit) -> Response {
-    form_page(&visit, &|_| String::new(), &["orders:write".into(), "orders:read".into()], None)
+    form_page(
+        &visit,
+        &|_| String::new(),
+        &["orders:write".into(), "orders:read".into()],
+        None,
+    )
 }
 
 fn form_page(
@@ -162,14 +172,21 @@ async fn create(posted: Posted) -> Response {
     } else {
         body.insert("organisations".into(), json!(codes));
     }
-    for name in ["expires_in", "orders_per_second", "requests_per_second", "test"] {
+    for name in [
+        "expires_in",
+        "orders_per_second",
+        "requests_per_second",
+        "test",
+    ] {
         let value = posted.field(name).trim();
         if !value.is_empty() {
             body.insert(name.into(), value.into());
         }
     }
     let body = Value::from(body).to_string();
-    let made = visit.send_once(Method::POST, "/v1/keys", body.into(), posted.field("once")).await;
+    let made = visit
+        .send_once(Method::POST, "/v1/keys", body.into(), posted.field("once"))
+        .await;
     let key: Result<Key, _> = made.and_then(|made| made.json());
     match key {
         Ok(key) => shown_once(visit, "The new key", &key),
@@ -183,7 +200,12 @@ async fn create(posted: Posted) -> Response {
 fn shown_once(visit: &Visit, title: &str, key: &Key) -> Response {
     let value = key.secret.as_deref().unwrap_or_default();
     let next = html! { p { a href=(PATH) { "Go to the keys" } } };
-    secret(visit, title, &[("Key id", &key.id), ("Secret", value)], &next)
+    secret(
+        visit,
+        title,
+        &[("Key id", &key.id), ("Secret", value)],
+        &next,
+    )
 }
 
 async fn ask_rotate(visit: Visit) -> Response {
@@ -201,7 +223,9 @@ async fn ask_rotate(visit: Visit) -> Response {
 async fn rotate(posted: Posted) -> Response {
     let visit = &posted.visit;
     let target = format!("/v1/keys/{}/rotate", segment(visit.path("id")));
-    let made = visit.send_once(Method::POST, &target, "{}".into(), posted.field("once")).await;
+    let made = visit
+        .send_once(Method::POST, &target, "{}".into(), posted.field("once"))
+        .await;
     let key: Result<Key, _> = made.and_then(|made| made.json());
     match key {
         Ok(key) => shown_once(visit, "The key's new secret", &key),

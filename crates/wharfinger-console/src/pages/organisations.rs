@@ -146,8 +146,14 @@ async fn create(posted: Posted) -> Response {
     let visit = &posted.visit;
     let organisation = of(&posted, posted.field("code").trim());
     let body = body(&organisation, true);
-    match visit.send(Method::POST, "/v1/organisations", Some(body.into())).await {
-        Ok(_) => page::redirect(&format!("{PATH}/{}?done=saved", segment(&organisation.code))),
+    match visit
+        .send(Method::POST, "/v1/organisations", Some(body.into()))
+        .await
+    {
+        Ok(_) => page::redirect(&format!(
+            "{PATH}/{}?done=saved",
+            segment(&organisation.code)
+        )),
         Err(refused) => new_page(visit, &organisation, Some(&refused)),
     }
 }
@@ -163,7 +169,11 @@ async fn show(visit: Visit) -> Response {
     }
 }
 
-fn settings_page(visit: &Visit, organisation: &Organisation, refused: Option<&Refused>) -> Response {
+fn settings_page(
+    visit: &Visit,
+    organisation: &Organisation,
+    refused: Option<&Refused>,
+) -> Response {
     let code = segment(&organisation.code);
     let content = html! {
         (settings(organisation))
@@ -185,8 +195,18 @@ async fn change(posted: Posted) -> Response {
     let visit = &posted.visit;
     let organisation = of(&posted, visit.path("code"));
     let body = body(&organisation, false);
-    match visit.send(Method::PATCH, &target(&organisation.code), Some(body.into())).await {
-        Ok(_) => page::redirect(&format!("{PATH}/{}?done=saved", segment(&organisation.code))),
+    match visit
+        .send(
+            Method::PATCH,
+            &target(&organisation.code),
+            Some(body.into()),
+        )
+        .await
+    {
+        Ok(_) => page::redirect(&format!(
+            "{PATH}/{}?done=saved",
+            segment(&organisation.code)
+        )),
         Err(refused) if refused.is_not_found() => page::not_found(Some(visit)),
         Err(refused) => settings_page(visit, &organisation, Some(&refused)),
     }

@@ -66,10 +66,14 @@ impl NotLoaded {
 /// Loads what the form of [`paste_form`] has.
 pub(crate) async fn load(posted: &Posted, code: &str, what: &str) -> Result<Loaded, NotLoaded> {
     let entries = entries(posted.field("entries")).map_err(NotLoaded::Unreadable)?;
-    let target = format!("/v1/organisations/{}/{what}?results=rejected", segment(code));
+    let target = format!(
+        "/v1/organisations/{}/{what}?results=rejected",
+        segment(code)
+    );
     let body = Bytes::from(Value::from(entries).to_string());
     let sent = posted.visit.send(Method::POST, &target, Some(body)).await;
-    sent.and_then(|sent| sent.json()).map_err(NotLoaded::Refused)
+    sent.and_then(|sent| sent.json())
+        .map_err(NotLoaded::Refused)
 }
 
 /// Reads JSON, or a table whose first row names the attributes.
@@ -93,16 +97,23 @@ fn entries(text: &str) -> Result<Vec<Value>, String> {
         name: "The table",
         bytes: text.len() as u64,
     };
-    let table = table.table(ENTRIES_MAX + 1).map_err(|error| format!("{error:#}"))?;
+    let table = table
+        .table(ENTRIES_MAX + 1)
+        .map_err(|error| format!("{error:#}"))?;
     if table.rows.len() > ENTRIES_MAX {
-        return Err(format!("A paste may have {} rows.", count(ENTRIES_MAX as u64)));
+        return Err(format!(
+            "A paste may have {} rows.",
+            count(ENTRIES_MAX as u64)
+        ));
     }
     let mut entries = Vec::new();
     for (at, row) in table.rows.iter().enumerate() {
         let (has, wanted) = (row.len(), table.columns.len());
         if has != wanted {
             let row = at + 2;
-            return Err(format!("Row {row} has {has} cells, and there are {wanted} columns."));
+            return Err(format!(
+                "Row {row} has {has} cells, and there are {wanted} columns."
+            ));
         }
         entries.push(entry(&table.columns, row));
     }
@@ -111,11 +122,17 @@ fn entries(text: &str) -> Result<Vec<Value>, String> {
 
 /// A row as an object. Empty cells are left out; lists have `|` between their items.
 fn entry(columns: &[String], row: &[String]) -> Value {
-    let cells = columns.iter().zip(row).filter(|(_, cell)| !cell.trim().is_empty());
+    let cells = columns
+        .iter()
+        .zip(row)
+        .filter(|(_, cell)| !cell.trim().is_empty());
     let members = cells.map(|(column, cell)| {
         let value = match column.as_str() {
             "markets" | "pricelists" => {
-                let items = cell.split('|').map(str::trim).filter(|item| !item.is_empty());
+                let items = cell
+                    .split('|')
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty());
                 items.map(Value::from).collect()
             }
             _ => Value::from(cell.trim()),
@@ -126,7 +143,13 @@ fn entry(columns: &[String], row: &[String]) -> Value {
 }
 
 /// The form for a paste.
-pub(crate) fn paste_form(visit: &Visit, action: &str, code: &str, example: &str, pasted: &str) -> Markup {
+pub(crate) fn paste_form(
+    visit: &Visit,
+    action: &str,
+    code: &str,
+    example: &str,
+    pasted: &str,
+) -> Markup {
     let content = html! {
         input type="hidden" name="organisation" value=(code);
         label.field {
@@ -174,11 +197,17 @@ mod tests {
 
     #[test]
     fn a_table_and_json_are_read() {
-        let expected = [json!({"sku": "A", "markets": ["se", "no"]}), json!({"sku": "B", "stock": "3"})];
+        let expected = [
+            json!({"sku": "A", "markets": ["se", "no"]}),
+            json!({"sku": "B", "stock": "3"}),
+        ];
         let table = "sku;stock;markets\nA;;se | no\nB;3;\n";
         assert_eq!(entries(table).unwrap(), expected);
         let lines = "{\"sku\":\"A\"}\n{\"sku\":\"B\"}";
-        assert_eq!(entries(lines).unwrap(), [json!({"sku": "A"}), json!({"sku": "B"})]);
+        assert_eq!(
+            entries(lines).unwrap(),
+            [json!({"sku": "A"}), json!({"sku": "B"})]
+        );
         assert_eq!(entries("[{\"sku\":\"A\"}]").unwrap(), [json!({"sku": "A"})]);
     }
 
@@ -187,7 +216,10 @@ mod tests {
         for (text, sentence) in [
             (" ", "Paste at least one row"),
             ("{\"a\"", "The text is not JSON"),
-            ("sku,stock\nA,1,2\n", "Row 2 has 3 cells, and there are 2 columns."),
+            (
+                "sku,stock\nA,1,2\n",
+                "Row 2 has 3 cells, and there are 2 columns.",
+            ),
         ] {
             let told = entries(text).unwrap_err();
             assert!(told.starts_with(sentence), "{told}");

@@ -36,7 +36,12 @@ impl Confirm<'_> {
 }
 
 /// A page with a secret that is never shown again.
-pub(crate) fn secret(visit: &Visit, title: &str, values: &[(&str, &str)], next: &Markup) -> Response {
+pub(crate) fn secret(
+    visit: &Visit,
+    title: &str,
+    values: &[(&str, &str)],
+    next: &Markup,
+) -> Response {
     let content = html! {
         div.secret {
             @for (name, value) in values { p { (name) } code { (value) } }

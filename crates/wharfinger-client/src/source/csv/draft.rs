@@ -226,8 +226,14 @@ mod tests {
         let text = draft.to_toml().unwrap();
         let targets = targets_of(&text).unwrap();
         let paths: Vec<_> = targets.iter().map(|(_, paths)| paths.join(" ")).collect();
-        assert_eq!(paths, ["key", "placed_at", "lines[].unit_price", "metadata.a/b"]);
-        assert!(text.contains("number = true") && text.contains("%d.%m.%Y"), "{text}");
+        assert_eq!(
+            paths,
+            ["key", "placed_at", "lines[].unit_price", "metadata.a/b"]
+        );
+        assert!(
+            text.contains("number = true") && text.contains("%d.%m.%Y"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -259,7 +265,10 @@ mod tests {
         let all = attributes();
         let find = |path: &str| all.iter().find(|one| one.path == path);
         assert!(find("key").unwrap().is_needed);
-        assert_eq!(find("lines[].unit_price").unwrap().reading, CellReading::Number);
+        assert_eq!(
+            find("lines[].unit_price").unwrap().reading,
+            CellReading::Number
+        );
         assert_eq!(find("placed_at").unwrap().reading, CellReading::Date);
         assert!(find("billing_address.lines[1]").is_some() && find("metadata").is_none());
     }

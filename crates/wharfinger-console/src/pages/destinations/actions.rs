@@ -33,7 +33,9 @@ pub(super) async fn resume(posted: Posted) -> Response {
 pub(super) async fn test(posted: Posted) -> Response {
     let visit = &posted.visit;
     let id = visit.path("id");
-    let sent = visit.send(Method::POST, &target_of(id, "/test"), None).await;
+    let sent = visit
+        .send(Method::POST, &target_of(id, "/test"), None)
+        .await;
     let attempt: Result<Attempt, _> = sent.and_then(|sent| sent.json());
     match attempt {
         Ok(attempt) => tested(visit, id, &attempt),
@@ -95,7 +97,10 @@ pub(super) async fn replay(posted: Posted) -> Response {
         other => other,
     };
     let body = json!({ "from": from }).to_string();
-    match visit.send(Method::POST, &target_of(id, "/replay"), Some(body.into())).await {
+    match visit
+        .send(Method::POST, &target_of(id, "/replay"), Some(body.into()))
+        .await
+    {
         Ok(_) => page::redirect(&format!("{}?done=saved", page_of(id))),
         Err(refused) => page::refused(visit, &refused),
     }
@@ -115,7 +120,10 @@ pub(super) async fn ask_delete(visit: Visit) -> Response {
 
 pub(super) async fn delete(posted: Posted) -> Response {
     let visit = &posted.visit;
-    match visit.send(Method::DELETE, &target_of(visit.path("id"), ""), None).await {
+    match visit
+        .send(Method::DELETE, &target_of(visit.path("id"), ""), None)
+        .await
+    {
         Ok(_) => page::redirect(&format!("{PATH}?done=deleted")),
         Err(refused) => page::refused(visit, &refused),
     }

@@ -15,7 +15,8 @@ use crate::visit::{Posted, Visit};
 
 pub(super) async fn show(visit: Visit) -> Response {
     let query = [("limit", "50"), ("after", visit.query("after"))];
-    let found: Listed<Destination> = match visit.get(&api::target("/v1/destinations", &query)).await {
+    let found: Listed<Destination> = match visit.get(&api::target("/v1/destinations", &query)).await
+    {
         Ok(found) => found,
         Err(refused) => return page::refused(&visit, &refused),
     };
@@ -64,11 +65,7 @@ pub(super) async fn new(visit: Visit) -> Response {
     form_page(&visit, &|_| String::new(), None)
 }
 
-fn form_page(
-    visit: &Visit,
-    value: &dyn Fn(&str) -> String,
-    refused: Option<&Refused>,
-) -> Response {
+fn form_page(visit: &Visit, value: &dyn Fn(&str) -> String, refused: Option<&Refused>) -> Response {
     let content = html! {
         (once_field())
         (text_field("url", "Address: https://…", &value("url")))
@@ -98,7 +95,12 @@ pub(super) async fn create(posted: Posted) -> Response {
         }
     }
     let body = Value::from(body).to_string();
-    let sent = visit.send_once(Method::POST, "/v1/destinations", body.into(), posted.field("once"));
+    let sent = visit.send_once(
+        Method::POST,
+        "/v1/destinations",
+        body.into(),
+        posted.field("once"),
+    );
     let made: Result<Destination, _> = sent.await.and_then(|made| made.json());
     match made {
         Ok(made) => shown_once(visit, "The new webhook", &made),
@@ -111,7 +113,12 @@ pub(super) fn shown_once(visit: &Visit, title: &str, one: &Destination) -> Respo
     let next = html! { p { a href=(one.page()) { "Go to the destination" } } };
     let public = one.public_key.as_deref().unwrap_or_default();
     match &one.secret {
-        Some(value) => secret(visit, title, &[("Secret that verifies deliveries", value)], &next),
+        Some(value) => secret(
+            visit,
+            title,
+            &[("Secret that verifies deliveries", value)],
+            &next,
+        ),
         None => Page::new(visit, title).show(&html! {
             p { "Deliveries are signed with a private key. This public key verifies them:" }
             p { code { (public) } }

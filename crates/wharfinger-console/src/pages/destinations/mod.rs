@@ -22,9 +22,18 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/console/destinations/{id}/pause", post(actions::pause))
         .route("/console/destinations/{id}/resume", post(actions::resume))
         .route("/console/destinations/{id}/test", post(actions::test))
-        .route("/console/destinations/{id}/rotate", get(actions::ask_rotate).post(actions::rotate))
-        .route("/console/destinations/{id}/replay", get(actions::ask_replay).post(actions::replay))
-        .route("/console/destinations/{id}/delete", get(actions::ask_delete).post(actions::delete))
+        .route(
+            "/console/destinations/{id}/rotate",
+            get(actions::ask_rotate).post(actions::rotate),
+        )
+        .route(
+            "/console/destinations/{id}/replay",
+            get(actions::ask_replay).post(actions::replay),
+        )
+        .route(
+            "/console/destinations/{id}/delete",
+            get(actions::ask_delete).post(actions::delete),
+        )
 }
 
 /// A destination, as `/v1/destinations` shows it.

@@ -54,7 +54,10 @@ pub(super) async fn show(visit: Visit) -> Response {
         Err(refused) => return page::refused(&visit, &refused),
     };
     let query = [("limit", "20"), ("after", visit.query("after"))];
-    let deliveries: Deliveries = match visit.get(&api::target(&target_of(id, "/deliveries"), &query)).await {
+    let deliveries: Deliveries = match visit
+        .get(&api::target(&target_of(id, "/deliveries"), &query))
+        .await
+    {
         Ok(deliveries) => deliveries,
         Err(refused) => return page::refused(&visit, &refused),
     };
@@ -86,7 +89,11 @@ pub(super) async fn show(visit: Visit) -> Response {
 fn buttons(visit: &Visit, one: &Destination) -> Markup {
     let page = one.page();
     let button = |below: &str, text: &str| {
-        form(visit, &format!("{page}/{below}"), &html! { button type="submit" { (text) } })
+        form(
+            visit,
+            &format!("{page}/{below}"),
+            &html! { button type="submit" { (text) } },
+        )
     };
     html! {
         div.actions {
@@ -135,7 +142,11 @@ fn attempts(attempts: &[Attempt]) -> Markup {
 }
 
 fn result(one: &Attempt) -> Markup {
-    let tone = if one.result == "delivered" { "good" } else { "bad" };
+    let tone = if one.result == "delivered" {
+        "good"
+    } else {
+        "bad"
+    };
     label(&one.result, tone)
 }
 

@@ -30,7 +30,9 @@ impl<'t> Metrics<'t> {
     }
 
     fn named<'m>(&'m self, name: &'m str) -> impl Iterator<Item = &'m Sample<'t>> {
-        self.samples.iter().filter(move |sample| sample.name == name)
+        self.samples
+            .iter()
+            .filter(move |sample| sample.name == name)
     }
 
     /// The value of a metric without labels.
@@ -41,34 +43,51 @@ impl<'t> Metrics<'t> {
     /// The values of a label.
     pub(super) fn values_of(&self, name: &str, label: &str) -> Vec<&'t str> {
         let values = self.named(name).filter(|sample| sample.value > 0.0);
-        let values: BTreeSet<_> = values.filter_map(|sample| sample.labels.get(label).copied()).collect();
+        let values: BTreeSet<_> = values
+            .filter_map(|sample| sample.labels.get(label).copied())
+            .collect();
         values.into_iter().collect()
     }
 
     /// The sums by two labels, without those that are zero.
-    pub(super) fn sums(&self, name: &str, first: &str, second: &str) -> Vec<(&'t str, &'t str, f64)> {
+    pub(super) fn sums(
+        &self,
+        name: &str,
+        first: &str,
+        second: &str,
+    ) -> Vec<(&'t str, &'t str, f64)> {
         let mut sums = BTreeMap::new();
         for sample in self.named(name) {
             let label = |label: &str| sample.labels.get(label).copied().unwrap_or_default();
             *sums.entry((label(first), label(second))).or_insert(0.0) += sample.value;
         }
         let sums = sums.into_iter().filter(|(_, value)| *value > 0.0);
-        sums.map(|((first, second), value)| (first, second, value)).collect()
+        sums.map(|((first, second), value)| (first, second, value))
+            .collect()
     }
 
     /// A histogram of all samples that have these labels.
     pub(super) fn histogram(&self, name: &str, labels: &[(&str, &str)]) -> Histogram {
         let mut histogram = Histogram::default();
         let has_labels = |sample: &&Sample<'_>| {
-            labels.iter().all(|(label, value)| sample.labels.get(label) == Some(value))
+            labels
+                .iter()
+                .all(|(label, value)| sample.labels.get(label) == Some(value))
         };
         let (buckets, counts) = (format!("{name}_bucket"), format!("{name}_count"));
         for sample in self.named(&buckets).filter(has_labels) {
             let bound = sample.labels.get("le").copied().unwrap_or_default();
-            let bound = bound.replace("+Inf", "inf").parse().unwrap_or(f64::INFINITY);
+            let bound = bound
+                .replace("+Inf", "inf")
+                .parse()
+                .unwrap_or(f64::INFINITY);
             *histogram.within.entry(bound.to_bits()).or_insert(0.0) += sample.value;
         }
-        histogram.count = self.named(&counts).filter(has_labels).map(|sample| sample.value).sum();
+        histogram.count = self
+            .named(&counts)
+            .filter(has_labels)
+            .map(|sample| sample.value)
+            .sum();
         histogram
     }
 
@@ -77,7 +96,8 @@ impl<'t> Metrics<'t> {
         let counts = format!("{name}_count");
         let failed = self.named(&counts).filter(|sample| {
             let status = sample.labels.get("status");
-            sample.labels.get("route") == Some(&route) && status.is_some_and(|status| status.starts_with('5'))
+            sample.labels.get("route") == Some(&route)
+                && status.is_some_and(|status| status.starts_with('5'))
         });
         failed.map(|sample| sample.value).sum()
     }
@@ -128,13 +148,21 @@ mod tests {
         let metrics = Metrics::read(TEXT);
         assert_eq!(metrics.one("b"), Some(1.5));
         assert_eq!(metrics.one("c"), None);
-        assert_eq!(metrics.sums("a_total", "dialect", "outcome"), [("x", "new", 5.0)]);
+        assert_eq!(
+            metrics.sums("a_total", "dialect", "outcome"),
+            [("x", "new", 5.0)]
+        );
         assert_eq!(metrics.values_of("t_seconds_count", "route"), ["r"]);
         let times = metrics.histogram("t_seconds", &[("route", "r")]);
         assert!((times.count - 4.0).abs() < f64::EPSILON);
         assert_eq!(times.quantile(0.5), Some(0.1));
         assert_eq!(times.quantile(0.99), Some(f64::INFINITY));
         assert!((metrics.failed("t_seconds", "r") - 1.0).abs() < f64::EPSILON);
-        assert_eq!(metrics.histogram("t_seconds", &[("route", "s")]).quantile(0.5), None);
+        assert_eq!(
+            metrics
+                .histogram("t_seconds", &[("route", "s")])
+                .quantile(0.5),
+            None
+        );
     }
 }

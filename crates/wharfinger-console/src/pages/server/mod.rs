@@ -64,9 +64,15 @@ async fn text(visit: &Visit, target: &str) -> (bool, String) {
         return (false, String::new());
     };
     let (parts, body) = visit.host.call(&visit.session, request).await.into_parts();
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes);
+    let body = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes);
     let body = body.unwrap_or_default();
-    (parts.status.is_success(), String::from_utf8_lossy(&body).into_owned())
+    (
+        parts.status.is_success(),
+        String::from_utf8_lossy(&body).into_owned(),
+    )
 }
 
 fn load(visit: &Visit, metrics: &Metrics) -> Markup {
@@ -171,7 +177,9 @@ fn millis(seconds: f64) -> String {
 fn size(bytes: u64) -> String {
     let bytes = bytes as f64;
     let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    let unit = units.iter().find(|(_, bits)| bytes >= f64::from(1_u32 << bits));
+    let unit = units
+        .iter()
+        .find(|(_, bits)| bytes >= f64::from(1_u32 << bits));
     match unit {
         Some((name, bits)) => format!("{:.1} {name}", bytes / f64::from(1_u32 << bits)),
         None => format!("{bytes} bytes"),

@@ -70,7 +70,11 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn new(dialect: &str, organisation: &str, name: &str, is_dry: bool) -> Self {
-        let (results, dry_run) = if is_dry { ("all", "true") } else { ("rejected", "") };
+        let (results, dry_run) = if is_dry {
+            ("all", "true")
+        } else {
+            ("rejected", "")
+        };
         let query = [
             ("dialect", dialect),
             ("organisation", organisation),

@@ -198,7 +198,11 @@ fn guess(columns: &[String]) -> Vec<String> {
     let mut used = BTreeSet::new();
     let proposed = columns.iter().map(|column| {
         let name = plain(column);
-        let found = if is_repeated(columns, column) { None } else { attribute_of(&all, &name) };
+        let found = if is_repeated(columns, column) {
+            None
+        } else {
+            attribute_of(&all, &name)
+        };
         let new = found.filter(|path| used.insert(path.clone()));
         new.unwrap_or_default()
     });
@@ -210,7 +214,9 @@ fn attribute_of(all: &[Attribute], name: &str) -> Option<String> {
     let whole = all.iter().find(|one| plain(&one.path) == name);
     let known = || NAMES.iter().find(|(known, _)| *known == name);
     let part = || {
-        let mut ending = all.iter().filter(|one| last(&one.path).as_deref() == Some(name));
+        let mut ending = all
+            .iter()
+            .filter(|one| last(&one.path).as_deref() == Some(name));
         let found = ending.next();
         found.filter(|_| ending.next().is_none())
     };
@@ -262,17 +268,47 @@ mod tests {
     #[test]
     fn columns_are_recognised_by_their_names_and_samples() {
         let table = table(
-            &["Bestellung", "Datum", "E-Mail", "customer.phone", "Menge", "Preis", "x", "sku", "Qty"],
-            &["B-1", "16.11.2026 09:15", "a@b.c", "", "2", "1.055,10", "", "", ""],
+            &[
+                "Bestellung",
+                "Datum",
+                "E-Mail",
+                "customer.phone",
+                "Menge",
+                "Preis",
+                "x",
+                "sku",
+                "Qty",
+            ],
+            &[
+                "B-1",
+                "16.11.2026 09:15",
+                "a@b.c",
+                "",
+                "2",
+                "1.055,10",
+                "",
+                "",
+                "",
+            ],
         );
         let columns = Columns::propose(&table);
         assert_eq!(columns.way, Way::ByHand);
         let expected = [
-            "key", "placed_at", "customer.email", "customer.phone", "lines[].quantity",
-            "lines[].unit_price", "", "lines[].sku", "",
+            "key",
+            "placed_at",
+            "customer.email",
+            "customer.phone",
+            "lines[].quantity",
+            "lines[].unit_price",
+            "",
+            "lines[].sku",
+            "",
         ];
         assert_eq!(columns.targets, expected);
-        assert_eq!((columns.date.as_str(), columns.numbers.as_str()), ("%d.%m.%Y %H:%M", "point-comma"));
+        assert_eq!(
+            (columns.date.as_str(), columns.numbers.as_str()),
+            ("%d.%m.%Y %H:%M", "point-comma")
+        );
         let mapping = columns.mapping(&table).unwrap();
         assert!(mapping.contains("order = \"Bestellung\""), "{mapping}");
     }
@@ -292,19 +328,35 @@ mod tests {
         columns.targets = vec!["key".into(), METADATA.into(), LINE_METADATA.into()];
         let mapping = columns.mapping(&table).unwrap();
         let targets = wharfinger_client::source::targets_of(&mapping).unwrap();
-        let paths: Vec<_> = targets.into_iter().map(|(_, paths)| paths.join("")).collect();
-        assert_eq!(paths, ["metadata.a/b ~\"c\"", "key", "lines[].metadata.note"]);
+        let paths: Vec<_> = targets
+            .into_iter()
+            .map(|(_, paths)| paths.join(""))
+            .collect();
+        assert_eq!(
+            paths,
+            ["metadata.a/b ~\"c\"", "key", "lines[].metadata.note"]
+        );
     }
 
     #[test]
     fn dates_and_numbers_are_recognised() {
         for (sample, format) in [
-            ("2026-11-30", ""), ("30.11.2026", "%d.%m.%Y"), ("11/30/2026", "%m/%d/%Y"),
-            ("01/02/2026", "%d/%m/%Y"), ("2026-11-30 09:15", "%Y-%m-%d %H:%M"), ("", ""),
+            ("2026-11-30", ""),
+            ("30.11.2026", "%d.%m.%Y"),
+            ("11/30/2026", "%m/%d/%Y"),
+            ("01/02/2026", "%d/%m/%Y"),
+            ("2026-11-30 09:15", "%Y-%m-%d %H:%M"),
+            ("", ""),
         ] {
             assert_eq!(date_format(sample), format, "{sample}");
         }
-        for (sample, format) in [("1.5", "point"), ("1,5", "comma"), ("1,000.5", "comma-point"), ("1.000,5", "point-comma"), ("", "point")] {
+        for (sample, format) in [
+            ("1.5", "point"),
+            ("1,5", "comma"),
+            ("1,000.5", "comma-point"),
+            ("1.000,5", "point-comma"),
+            ("", "point"),
+        ] {
             assert_eq!(number_format(sample), format, "{sample}");
         }
     }

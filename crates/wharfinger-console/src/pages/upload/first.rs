@@ -27,7 +27,9 @@ pub(super) async fn show(Extension(shelf): Shelved, visit: Visit) -> Response {
         (form(&visit, &limits))
         (files(&visit, &shelf))
     };
-    Page::new(&visit, "Upload").module("upload.js").show(&content)
+    Page::new(&visit, "Upload")
+        .module("upload.js")
+        .show(&content)
 }
 
 fn form(visit: &Visit, limits: &Limits) -> Markup {

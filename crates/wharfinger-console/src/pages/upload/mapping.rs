@@ -2,7 +2,9 @@
 
 use axum::response::Response;
 use maud::{Markup, html};
-use wharfinger_client::source::{Attribute, CellReading, Record, Table, attributes, dialect, preset_of, targets_of};
+use wharfinger_client::source::{
+    Attribute, CellReading, Record, Table, attributes, dialect, preset_of, targets_of,
+};
 
 use super::columns::{Columns, DATES, LINE_METADATA, METADATA, NUMBERS, Way, is_repeated};
 use super::results::{remove_form, steps, subtitle};
@@ -22,9 +24,10 @@ pub(super) fn show(visit: &Visit, upload: &Upload, table: &Table) -> Response {
     let state = upload.state();
     let columns = &state.columns;
     let action = format!("{}/columns", upload.path());
-    let preview = state.mapping.as_deref().map(|mapping| {
-        tokio::task::block_in_place(|| preview(upload, mapping))
-    });
+    let preview = state
+        .mapping
+        .as_deref()
+        .map(|mapping| tokio::task::block_in_place(|| preview(upload, mapping)));
     let content = html! {
         (steps(true, "columns"))
         (subtitle(upload))
@@ -48,7 +51,9 @@ pub(super) fn show(visit: &Visit, upload: &Upload, table: &Table) -> Response {
             p.hint { "The command line takes the mapping too: " code { "wharfinger submit FILE --map mapping.toml" } }
         }
     };
-    Page::new(visit, &*upload.name).module("upload.js").show(&content)
+    Page::new(visit, &*upload.name)
+        .module("upload.js")
+        .show(&content)
 }
 
 /// The buttons that go on.
@@ -142,7 +147,11 @@ fn described(attribute: &Attribute) -> String {
         CellReading::Number => ", a number",
         CellReading::Date => ", a date",
     };
-    let needed = if attribute.path == "key" { ", needed" } else { "" };
+    let needed = if attribute.path == "key" {
+        ", needed"
+    } else {
+        ""
+    };
     format!("{}{reading}{needed}", attribute.path)
 }
 

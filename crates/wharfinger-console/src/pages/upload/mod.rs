@@ -7,11 +7,13 @@
 //! results.rs   the pages of a check and of a sending
 //! run.rs       the task that checks or sends
 //! reading.rs   the file's orders in batches     answer.rs  a batch to /v1
+//! choose.rs    the forms of the columns
 //! columns.rs   what columns become              rows.rs    results in a file, page by page
 //! receive.rs   a form with a file               shelf.rs   the files of this process
 //! ```
 
 mod answer;
+mod choose;
 mod columns;
 mod first;
 mod mapping;
@@ -29,13 +31,13 @@ use axum::extract::{FromRequest, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use maud::html;
 use serde::Deserialize;
 use serde_json::json;
 
-use self::columns::{Columns, Way};
+use self::columns::Columns;
 use self::reading::Fits;
 use self::receive::{Form, NotReceived};
 use self::run::{Job, Run};
@@ -46,8 +48,6 @@ use crate::visit::{Posted, Shared, Visit};
 
 /// Rows of a CSV file that are shown as samples.
 const SAMPLE_ROWS: usize = 3;
-/// Bytes of a mapping that is pasted.
-const PASTED_BYTES_MAX: usize = 256 << 10;
 
 /// The routes.
 pub(crate) fn routes() -> Router<Shared> {
@@ -55,8 +55,11 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/console/upload", get(first::show).post(receive_file))
         .route("/console/upload/{id}", get(show))
         .route("/console/upload/{id}/progress", get(progress))
-        .route("/console/upload/{id}/mapping.toml", get(mapping_file))
-        .route("/console/upload/{id}/columns", post(choose_columns))
+        .route(
+            "/console/upload/{id}/mapping.toml",
+            get(choose::mapping_file),
+        )
+        .route("/console/upload/{id}/columns", post(choose::columns))
         .route("/console/upload/{id}/check", post(check))
         .route("/console/upload/{id}/send", post(send))
         .route("/console/upload/{id}/stop", post(stop))
@@ -184,7 +187,8 @@ async fn keep(visit: &Visit, shelf: &Arc<Shelf>, form: Form) -> Result<Response,
         dialect: (*dialect).to_owned(),
         ..shelf::State::default()
     };
-    let id = shelf::new_id().map_err(|error| told_not_received(visit, NotReceived::NoRoom(error)))?;
+    let id =
+        shelf::new_id().map_err(|error| told_not_received(visit, NotReceived::NoRoom(error)))?;
     let key_id = visit.session.key_id.clone();
     let mut upload = Upload::new(id, key_id, name, (file, bytes), state);
     let seen = tokio::task::block_in_place(|| look(&upload));
@@ -202,7 +206,9 @@ async fn keep(visit: &Visit, shelf: &Arc<Shelf>, form: Form) -> Result<Response,
         });
     }
     let upload = Arc::new(upload);
-    shelf.add(Arc::clone(&upload)).map_err(|full| told_full(visit, full))?;
+    shelf
+        .add(Arc::clone(&upload))
+        .map_err(|full| told_full(visit, full))?;
     if upload.table.is_none() {
         begin(visit, shelf, &upload, true).await?;
     }
@@ -211,8 +217,14 @@ async fn keep(visit: &Visit, shelf: &Arc<Shelf>, form: Form) -> Result<Response,
 
 /// The columns and first rows of a file, if it is a table.
 fn look(upload: &Upload) -> Result<Option<wharfinger_client::source::Table>, String> {
-    let content = || upload.content().ok_or_else(|| "The file is gone.".to_owned());
-    let is_table = content()?.is_table().map_err(|error| format!("{error:#}"))?;
+    let content = || {
+        upload
+            .content()
+            .ok_or_else(|| "The file is gone.".to_owned())
+    };
+    let is_table = content()?
+        .is_table()
+        .map_err(|error| format!("{error:#}"))?;
     if !is_table {
         return Ok(None);
     }
@@ -291,81 +303,6 @@ async fn progress(Extension(shelf): Shelved, visit: Visit) -> Response {
     let kind = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     response
-}
-
-async fn mapping_file(Extension(shelf): Shelved, visit: Visit) -> Response {
-    let upload = match find(&visit, &shelf) {
-        Ok(upload) => upload,
-        Err(told) => return told,
-    };
-    let Some(mapping) = upload.state().mapping else {
-        return page::not_found(Some(&visit));
-    };
-    let mut response = Response::new(Body::from(mapping));
-    let headers = response.headers_mut();
-    let kind = HeaderValue::from_static("application/toml");
-    headers.insert(CONTENT_TYPE, kind);
-    let file = HeaderValue::from_static("attachment; filename=\"mapping.toml\"");
-    headers.insert(CONTENT_DISPOSITION, file);
-    response
-}
-
-async fn choose_columns(Extension(shelf): Shelved, posted: Posted) -> Response {
-    let visit = &posted.visit;
-    let upload = match find(visit, &shelf) {
-        Ok(upload) => upload,
-        Err(told) => return told,
-    };
-    let Some(table) = &upload.table else {
-        return page::redirect(&upload.path());
-    };
-    if upload.running().is_some() {
-        return page::redirect(&upload.path());
-    }
-    let mut columns = upload.state().columns;
-    read_columns(&posted, table.columns.len(), &mut columns);
-    match posted.field("do") {
-        "by-hand" => columns.way = Way::ByHand,
-        "preset" => {
-            if let Some((name, text)) = wharfinger_client::source::preset_of(&table.columns) {
-                columns.way = Way::Preset(name, text);
-            }
-        }
-        "paste" => {
-            posted.field("pasted").clone_into(&mut columns.pasted);
-            columns.pasted.truncate(columns.pasted.floor_char_boundary(PASTED_BYTES_MAX));
-            columns.way = Way::Pasted;
-        }
-        _ => {}
-    }
-    let mapping = columns.mapping(table);
-    columns.error = mapping.as_ref().err().cloned();
-    let is_good = mapping.is_ok();
-    upload.change(|state| {
-        state.columns = columns;
-        state.mapping = mapping.ok();
-    });
-    if posted.field("do") == "check" && is_good {
-        if let Err(told) = begin(visit, &shelf, &upload, true).await {
-            return told;
-        }
-        return page::redirect(&upload.path());
-    }
-    page::redirect(&format!("{}?step=columns", upload.path()))
-}
-
-/// Takes what a form says about the columns. Other forms of the page leave it as it is.
-fn read_columns(posted: &Posted, count: usize, columns: &mut Columns) {
-    if !posted.field("zone").is_empty() {
-        posted.field("zone").trim().clone_into(&mut columns.zone);
-    }
-    if posted.field("numbers").is_empty() {
-        return;
-    }
-    posted.field("numbers").clone_into(&mut columns.numbers);
-    posted.field("date").clone_into(&mut columns.date);
-    let targets = (0..count).map(|at| posted.field(&format!("to-{at}")).to_owned());
-    columns.targets = targets.collect();
 }
 
 async fn check(Extension(shelf): Shelved, posted: Posted) -> Response {

@@ -90,8 +90,8 @@ fn pass_on(mut opened: Opened, fits: Fits, to: &Sender<Result<Batch, String>>) {
                 return;
             }
         };
-        let is_full = batch.orders.len() >= fits.orders
-            || batch.body.len() + record.text.len() >= fits.bytes;
+        let is_full =
+            batch.orders.len() >= fits.orders || batch.body.len() + record.text.len() >= fits.bytes;
         if is_full && !batch.orders.is_empty() {
             let first = batch.first + batch.orders.len() as u64;
             let full = std::mem::take(&mut batch);
@@ -111,13 +111,17 @@ impl Batch {
         let number = self.first + self.orders.len() as u64 + 1;
         if record.text.len() >= fits.bytes {
             let (has, most) = (record.text.len(), fits.bytes);
-            let row = not_sent(number, &record, vec![RowFault {
-                pointer: String::new(),
-                cell: None,
-                message: format!("The order has {has} bytes. A request takes {most} at most."),
-                hint: None,
-                is_warning: false,
-            }]);
+            let row = not_sent(
+                number,
+                &record,
+                vec![RowFault {
+                    pointer: String::new(),
+                    cell: None,
+                    message: format!("The order has {has} bytes. A request takes {most} at most."),
+                    hint: None,
+                    is_warning: false,
+                }],
+            );
             return self.orders.push(Order::NotSent(row));
         }
         if !record.faults.is_empty() {
@@ -133,7 +137,13 @@ impl Batch {
         }
         // In JSON, line breaks stand only between values. A space does the same there.
         let bytes = record.text.bytes();
-        self.body.extend(bytes.map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+        self.body.extend(bytes.map(|byte| {
+            if matches!(byte, b'\n' | b'\r') {
+                b' '
+            } else {
+                byte
+            }
+        }));
         self.body.push(b'\n');
         self.orders.push(Order::Sent {
             line: record.line,
@@ -187,10 +197,16 @@ mod tests {
 
     #[test]
     fn orders_are_cut_into_batches() {
-        let fits = Fits { orders: 2, bytes: 1_000 };
+        let fits = Fits {
+            orders: 2,
+            bytes: 1_000,
+        };
         let read = batches("[{\"a\":\r\n1},{},{}]", None, fits);
         let read: Vec<_> = read.into_iter().map(Result::unwrap).collect();
-        let bodies: Vec<_> = read.iter().map(|one| String::from_utf8_lossy(&one.body)).collect();
+        let bodies: Vec<_> = read
+            .iter()
+            .map(|one| String::from_utf8_lossy(&one.body))
+            .collect();
         assert_eq!(bodies, ["{\"a\":  1}\n{}\n", "{}\n"]);
         assert_eq!(read.iter().map(|one| one.first).collect::<Vec<_>>(), [0, 2]);
         assert_eq!(read.last().unwrap().bytes_read, 18);
@@ -199,23 +215,36 @@ mod tests {
     #[test]
     fn rows_that_make_no_order_and_orders_that_are_too_long_are_not_sent() {
         let mapping = "[columns]\nk = \"key\"\nn = { to = \"discount\", number = true }\n";
-        let fits = Fits { orders: 9, bytes: 60 };
+        let fits = Fits {
+            orders: 9,
+            bytes: 60,
+        };
         let long = "x".repeat(80);
         let text = format!("k,n\nA,1\nB,two\n{long},1\n");
         let read = batches(&text, Some(mapping), fits).remove(0).unwrap();
-        assert_eq!(String::from_utf8_lossy(&read.body), "{\"discount\":1,\"key\":\"A\"}\n");
+        assert_eq!(
+            String::from_utf8_lossy(&read.body),
+            "{\"discount\":1,\"key\":\"A\"}\n"
+        );
         assert_eq!(read.sent(), 1);
-        let rows: Vec<_> = read.orders.iter().filter_map(|order| match order {
-            Order::NotSent(row) => Some(row),
-            Order::Sent { .. } => None,
-        }).collect();
+        let rows: Vec<_> = read
+            .orders
+            .iter()
+            .filter_map(|order| match order {
+                Order::NotSent(row) => Some(row),
+                Order::Sent { .. } => None,
+            })
+            .collect();
         assert_eq!(rows[0].faults[0].cell, Some((3, "n".to_owned())));
         assert!(rows[1].faults[0].message.contains("bytes"), "{rows:?}");
     }
 
     #[test]
     fn what_was_read_before_a_fault_is_passed_on() {
-        let fits = Fits { orders: 9, bytes: 60 };
+        let fits = Fits {
+            orders: 9,
+            bytes: 60,
+        };
         let read = batches("[{},{}", None, fits);
         assert_eq!(read[0].as_ref().map(Batch::sent).ok(), Some(2));
         let error = read[1].as_ref().err().unwrap();

@@ -14,8 +14,15 @@ use crate::visit::Visit;
 
 /// The steps of an upload.
 pub(super) fn steps(is_table: bool, current: &str) -> Markup {
-    let all = [("file", "File"), ("columns", "Columns"), ("check", "Check"), ("send", "Send")];
-    let shown = all.iter().filter(|(name, _)| is_table || *name != "columns");
+    let all = [
+        ("file", "File"),
+        ("columns", "Columns"),
+        ("check", "Check"),
+        ("send", "Send"),
+    ];
+    let shown = all
+        .iter()
+        .filter(|(name, _)| is_table || *name != "columns");
     html! {
         ol.steps aria-label="Steps" {
             @for (name, text) in shown {
@@ -39,7 +46,11 @@ pub(super) fn subtitle(upload: &Upload) -> Markup {
 
 pub(super) fn remove_form(visit: &Visit, upload: &Upload) -> Markup {
     let action = format!("{}/remove", upload.path());
-    form(visit, &action, &html! { button.quiet type="submit" { "Remove the file" } })
+    form(
+        visit,
+        &action,
+        &html! { button.quiet type="submit" { "Remove the file" } },
+    )
 }
 
 /// The page of a file that was not checked.
@@ -75,7 +86,9 @@ pub(super) fn show(visit: &Visit, upload: &Upload, run: &Run) -> Response {
             div.actions { (remove_form(visit, upload)) }
         }
     };
-    Page::new(visit, &*upload.name).module("upload.js").show(&content)
+    Page::new(visit, &*upload.name)
+        .module("upload.js")
+        .show(&content)
 }
 
 fn running(visit: &Visit, upload: &Upload, run: &Run, seen: &Seen) -> Markup {
@@ -223,7 +236,11 @@ fn list(visit: &Visit, upload: &Upload, run: &Run) -> Markup {
     let faulty = run.page(false, usize::MAX).map_or(0, |(_, total)| total);
     let list = if is_all { "all" } else { "" };
     let path = upload.path();
-    let place = if upload.table.is_some() { "row" } else { "line" };
+    let place = if upload.table.is_some() {
+        "row"
+    } else {
+        "line"
+    };
     let to = |number: usize| target(&path, &[("list", list), ("page", &number.to_string())]);
     html! {
         @if run.is_dry {
@@ -240,7 +257,7 @@ fn list(visit: &Visit, upload: &Upload, run: &Run) -> Markup {
             nav.pager aria-label="Pages of the list" {
                 @if number > 1 { a rel="prev" href=(to(number - 1)) { "Previous" } }
                 span.hint { "Page " (number) " of " (total.div_ceil(PAGE_ROWS)) }
-                @if number * PAGE_ROWS < total { a rel="next" href=(to(number + 1)) { "Next page" } }
+                @if number.saturating_mul(PAGE_ROWS) < total { a rel="next" href=(to(number + 1)) { "Next page" } }
             }
         }
     }

@@ -89,7 +89,9 @@ impl Rows {
         let end = self.pages.get(number + 1).unwrap_or(&self.end);
         let mut text = vec![0; usize::try_from(end - begin).unwrap_or_default()];
         self.file.read_exact_at(&mut text, *begin)?;
-        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let lines = text
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
         let rows: Result<_, _> = lines.map(serde_json::from_slice).collect();
         rows.map_err(io::Error::from)
     }

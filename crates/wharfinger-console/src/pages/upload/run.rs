@@ -219,7 +219,9 @@ impl Job {
         let (to, mut batches) = mpsc::channel(1);
         let (upload, fits) = (Arc::clone(&self.upload), self.fits);
         let reading = tokio::task::spawn_blocking(move || {
-            let State { dialect, mapping, .. } = state;
+            let State {
+                dialect, mapping, ..
+            } = state;
             if let Some(file) = upload.content() {
                 read(file, &dialect, mapping.as_deref(), fits, &to);
             }
@@ -231,7 +233,9 @@ impl Job {
             }
             self.handle(&target, batch).await?;
         }
-        reading.await.map_err(|_| "The file could not be read.".to_owned())?;
+        reading
+            .await
+            .map_err(|_| "The file could not be read.".to_owned())?;
         if self.run.seen().counts.orders == 0 {
             return Err("The file has no orders.".to_owned());
         }
@@ -253,7 +257,9 @@ impl Job {
                     if began.elapsed() > PATIENCE || self.run.is_stopped.load(Ordering::Relaxed) {
                         return Err("The server is overloaded, or the rate of the key is used up. Try again later.".into());
                     }
-                    self.run.waits(Some("The server asks to wait, because of load or the rate of the key."));
+                    self.run.waits(Some(
+                        "The server asks to wait, because of load or the rate of the key.",
+                    ));
                     tokio::time::sleep(Duration::from_secs(seconds.clamp(1, 30))).await;
                 }
                 Answered::SignedOut => {
@@ -261,7 +267,10 @@ impl Job {
                 }
                 Answered::Refused(refused) => {
                     let why = refused.sentence().trim_end_matches('.');
-                    return Err(format!("The server refused the orders ({}): {why}.", refused.status));
+                    return Err(format!(
+                        "The server refused the orders ({}): {why}.",
+                        refused.status
+                    ));
                 }
             }
         };
@@ -278,11 +287,13 @@ impl Job {
         }
         hash.update(first.to_be_bytes());
         hash.update(body);
-        hash.finalize().iter().fold(String::new(), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hash.finalize()
+            .iter()
+            .fold(String::new(), |mut text, byte| {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{byte:02x}");
+                text
+            })
     }
 }
 

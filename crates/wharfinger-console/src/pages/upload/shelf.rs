@@ -92,7 +92,10 @@ impl Shelf {
     /// The files of a key, the latest first.
     pub(super) fn of(&self, key_id: &str) -> Vec<Arc<Upload>> {
         let uploads = lock(&self.uploads);
-        let own = uploads.iter().rev().filter(|upload| upload.key_id == key_id);
+        let own = uploads
+            .iter()
+            .rev()
+            .filter(|upload| upload.key_id == key_id);
         own.cloned().collect()
     }
 }
@@ -273,7 +276,10 @@ mod tests {
         assert!(shelf.find("a0", "two").is_none() && shelf.find("a0", "one").is_some());
         shelf.remove("a0");
         assert_eq!(shelf.check_room("one"), Ok(()));
-        assert_eq!(shelf.of("one").first().map(|one| one.id.clone()), Some("a4".into()));
+        assert_eq!(
+            shelf.of("one").first().map(|one| one.id.clone()),
+            Some("a4".into())
+        );
     }
 
     #[tokio::test]

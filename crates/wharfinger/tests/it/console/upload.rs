@@ -51,7 +51,12 @@ fn notice(browser: &Browser) -> String {
 /// A count of the page, such as `rejected`.
 fn shown(browser: &Browser, name: &str) -> String {
     let selector = format!("[data-count={name}]");
-    browser.find(&selector).property("textContent").as_str().unwrap().to_owned()
+    browser
+        .find(&selector)
+        .property("textContent")
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 fn send(browser: &Browser) {
@@ -60,9 +65,14 @@ fn send(browser: &Browser) {
 }
 
 fn keys(server: &Server, organisation: &str) -> Vec<String> {
-    let orders = get(server, &format!("/v1/orders?organisation={organisation}&limit=1000"));
+    let orders = get(
+        server,
+        &format!("/v1/orders?organisation={organisation}&limit=1000"),
+    );
     let orders = orders["data"].as_array().unwrap().iter();
-    let mut keys: Vec<_> = orders.map(|order| order["key"].as_str().unwrap().to_owned()).collect();
+    let mut keys: Vec<_> = orders
+        .map(|order| order["key"].as_str().unwrap().to_owned())
+        .collect();
     keys.sort();
     keys
 }
@@ -76,8 +86,19 @@ fn some_orders() -> Vec<Value> {
 #[test]
 fn a_file_is_checked_and_then_sent() {
     for (size, name, text) in [
-        (WIDE, "orders.json", serde_json::to_string_pretty(&some_orders()).unwrap()),
-        (NARROW, "orders.ndjson", some_orders().iter().map(|order| format!("{order}\n")).collect()),
+        (
+            WIDE,
+            "orders.json",
+            serde_json::to_string_pretty(&some_orders()).unwrap(),
+        ),
+        (
+            NARROW,
+            "orders.ndjson",
+            some_orders()
+                .iter()
+                .map(|order| format!("{order}\n"))
+                .collect(),
+        ),
     ] {
         let data = fixture::data_directory();
         let server = Server::start(data.path());
@@ -86,19 +107,34 @@ fn a_file_is_checked_and_then_sent() {
         upload(&browser, &Sample::new(name, text));
         assert_eq!(notice(&browser), "2 of 3 orders would be accepted.");
         assert_eq!(browser.find("h1").text(), name);
-        assert_eq!((shown(&browser, "accepted"), shown(&browser, "rejected")), ("2".into(), "1".into()));
+        assert_eq!(
+            (shown(&browser, "accepted"), shown(&browser, "rejected")),
+            ("2".into(), "1".into())
+        );
         let fault = browser.find(".results > li").text();
-        assert!(fault.contains("C\nrejected") && fault.contains("/customer/email"), "{fault}");
-        assert!(browser.find(".results .advice").text().contains('@'), "a hint");
+        assert!(
+            fault.contains("C\nrejected") && fault.contains("/customer/email"),
+            "{fault}"
+        );
+        assert!(
+            browser.find(".results .advice").text().contains('@'),
+            "a hint"
+        );
         browser.find(".tabs a + a").click();
         browser.wait("document.querySelectorAll('.results > li').length === 3");
         assert!(rows(data.path()) == before, "a check stores nothing");
         send(&browser);
-        assert_eq!(notice(&browser), "The file was sent. 2 of 3 orders were accepted.");
+        assert_eq!(
+            notice(&browser),
+            "The file was sent. 2 of 3 orders were accepted."
+        );
         assert_eq!(keys(&server, "TRK001"), ["A", "B"]);
         let batch = browser.find(".files a").text();
         let receipt = get(&server, &format!("/v1/batches/{batch}"));
-        assert_eq!((&receipt["accepted"], &receipt["rejected"]), (&json!(2), &json!(1)));
+        assert_eq!(
+            (&receipt["accepted"], &receipt["rejected"]),
+            (&json!(2), &json!(1))
+        );
         assert_eq!(browser.errors(), Vec::<String>::new());
         // The content is gone, and the results are still there.
         assert_eq!(browser.count_shown("form[action$='/send']"), 0);
@@ -114,9 +150,14 @@ fn a_compressed_file_is_read() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(json!([order("Z")]).to_string().as_bytes()).unwrap();
+    encoder
+        .write_all(json!([order("Z")]).to_string().as_bytes())
+        .unwrap();
     let browser = open(&server, WIDE, "one", "/console/upload");
-    upload(&browser, &Sample::new("orders.json.gz", encoder.finish().unwrap()));
+    upload(
+        &browser,
+        &Sample::new("orders.json.gz", encoder.finish().unwrap()),
+    );
     assert_eq!(notice(&browser), "The order can be sent.");
     send(&browser);
     assert_eq!(notice(&browser), "The file was sent. 1 order was accepted.");

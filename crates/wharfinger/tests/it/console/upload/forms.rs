@@ -55,14 +55,22 @@ fn everything_works_without_scripts() {
     let csrf = cookie.csrf(&server);
     let csv = b"key,placed_at,sku\nA,2026-11-21,S-1\nA,2026-11-21,S-2\nB,2026-11-21,S-1\n";
     let path = post_file(&server, &cookie, "a.csv", csv);
-    assert!(cookie.get(&server, &path).text().contains("Choose what each column becomes"));
+    assert!(
+        cookie
+            .get(&server, &path)
+            .text()
+            .contains("Choose what each column becomes")
+    );
     let submit = |below: &str, fields: &str| {
         let request = Request::new("POST", &format!("{path}{below}"));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let answer = server.send(&cookie.on(request).body(format!("csrf={csrf}&{fields}")));
         assert_eq!(answer.status, 303, "{}", answer.text());
     };
-    submit("/columns", "numbers=point&date=&zone=UTC&to-0=key&to-1=placed_at&to-2=lines%5B%5D.sku&do=check");
+    submit(
+        "/columns",
+        "numbers=point&date=&zone=UTC&to-0=key&to-1=placed_at&to-2=lines%5B%5D.sku&do=check",
+    );
     assert!(done(&server, &cookie, &path).contains("All 2 orders can be sent."));
     submit("/send", "");
     assert!(done(&server, &cookie, &path).contains("2 orders were accepted."));
@@ -93,7 +101,11 @@ fn a_form_of_another_site_or_scope_is_refused() {
     }
     let answer = post(&server, &one, "a.csv", b"\xff\xfea,b");
     assert_eq!(answer.status, 422, "{}", answer.text());
-    assert!(!one.get(&server, "/console/upload").text().contains("Files here"));
+    assert!(
+        !one.get(&server, "/console/upload")
+            .text()
+            .contains("Files here")
+    );
     assert!(rows(data.path()) == before, "something was stored");
 }
 
@@ -107,11 +119,20 @@ fn a_key_keeps_a_few_files() {
         .collect();
     let answer = post(&server, &cookie, "6.json", b"[]");
     assert_eq!(answer.status, 503, "{}", answer.text());
-    assert!(answer.text().contains("Remove one of them first"), "{}", answer.text());
+    assert!(
+        answer.text().contains("Remove one of them first"),
+        "{}",
+        answer.text()
+    );
     assert!(done(&server, &cookie, &paths[0]).contains("The file has no orders."));
     let remove = Request::new("POST", &format!("{}/remove", paths[0]));
     let csrf = cookie.csrf(&server);
-    assert_eq!(server.send(&cookie.on(remove).body(format!("csrf={csrf}"))).status, 303);
+    assert_eq!(
+        server
+            .send(&cookie.on(remove).body(format!("csrf={csrf}")))
+            .status,
+        303
+    );
     assert_eq!(cookie.get(&server, &paths[0]).status, 404);
     post_file(&server, &cookie, "6.json", b"[]");
 }
@@ -122,16 +143,26 @@ fn a_file_over_the_limit_is_refused_and_nothing_is_left_of_it() {
     let server = Server::start(data.path());
     let browser = open(&server, WIDE, "one", "/console/upload");
     let sample = Sample::new("big.json", "");
-    let file = std::fs::OpenOptions::new().write(true).open(sample.path()).unwrap();
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(sample.path())
+        .unwrap();
     file.set_len((256 << 20) + 1).unwrap();
-    let files = server.unnamed_files();
+    let (files, memory_kib) = (server.unnamed_files(), server.memory_peak_kib());
     browser.find("#file").write(sample.path().to_str().unwrap());
     // The page says so before anything is sent.
-    browser.wait("document.querySelector('#upload-error').innerText.includes('A file may have 256 MiB')");
+    browser.wait(
+        "document.querySelector('#upload-error').innerText.includes('A file may have 256 MiB')",
+    );
     // A browser that sends it nevertheless is refused by the server.
     browser.run("document.querySelector('form#upload').submit()", &[]);
     browser.wait("document.querySelector('main [role=alert]')?.innerText.startsWith('The file is too large')");
     assert_eq!(server.unnamed_files(), files);
+    let grown_kib = server.memory_peak_kib() - memory_kib;
+    assert!(
+        grown_kib < 64 << 10,
+        "it was held in memory: {grown_kib} KiB"
+    );
     super::super::show(&browser, &server, "/console/upload");
     assert_eq!(browser.count_shown(".files li"), 0);
 }
@@ -146,11 +177,18 @@ fn a_large_order_is_taken_and_a_larger_one_is_rejected() {
         order["instructions"] = "x".repeat(length).into();
         order
     };
-    let orders = json!([with("small", (1 << 20) - 200), with("large", 1 << 20), with("vast", 5 << 20)]);
+    let orders = json!([
+        with("small", (1 << 20) - 200),
+        with("large", 1 << 20),
+        with("vast", 5 << 20)
+    ]);
     upload(&browser, &Sample::new("orders.json", orders.to_string()));
     assert_eq!(notice(&browser), "1 of 3 orders would be accepted.");
     let faults = browser.find(".results").text();
-    assert!(faults.contains("A request takes 4194304 at most."), "{faults}");
+    assert!(
+        faults.contains("A request takes 4194304 at most."),
+        "{faults}"
+    );
 }
 
 #[test]

@@ -13,8 +13,17 @@ use crate::support::v1::get;
 /// A key of one organisation that may send only so many orders a second. Returns its id and its secret.
 fn slow_key(data: &std::path::Path) -> (String, String) {
     let command = [
-        "key", "create", "--org", "TRK001", "--scope", "orders:write", "--scope", "orders:read",
-        "--orders-per-second", "400", "--json",
+        "key",
+        "create",
+        "--org",
+        "TRK001",
+        "--scope",
+        "orders:write",
+        "--scope",
+        "orders:read",
+        "--orders-per-second",
+        "400",
+        "--json",
     ];
     let output = run(data, &command);
     assert!(output.status.success(), "{output:?}");
@@ -39,7 +48,9 @@ fn many() -> Sample {
 fn stored(server: &Server) -> u64 {
     let batches = get(server, "/v1/batches?organisation=TRK001&limit=1000");
     let batches = batches["data"].as_array().unwrap().iter();
-    batches.map(|batch| batch["accepted"].as_u64().unwrap()).sum()
+    batches
+        .map(|batch| batch["accepted"].as_u64().unwrap())
+        .sum()
 }
 
 /// Waits until a sending is in its middle.
@@ -73,7 +84,10 @@ fn a_sending_survives_reloads_and_can_be_stopped_and_continued() {
     assert!((1_000..3_000).contains(&part), "{part}");
     browser.find("form[action$='/send'] button").click();
     browser.wait("document.querySelector('#run')");
-    assert_eq!(notice(&browser), "The file was sent. 3,000 orders were accepted.");
+    assert_eq!(
+        notice(&browser),
+        "The file was sent. 3,000 orders were accepted."
+    );
     assert_eq!(stored(&server), 3_000, "nothing is stored twice");
 }
 
@@ -96,11 +110,17 @@ fn a_sending_ends_with_the_session() {
     super::super::show(&browser, &server, "/console/upload");
     browser.find(".files a").click();
     let said = notice(&browser);
-    assert!(said.contains("Your session has ended, or the key was revoked."), "{said}");
+    assert!(
+        said.contains("Your session has ended, or the key was revoked."),
+        "{said}"
+    );
     assert!(stored(&server) < 3_000);
     browser.find("form[action$='/send'] button").click();
     browser.wait("document.querySelector('#run')");
-    assert_eq!(notice(&browser), "The file was sent. 3,000 orders were accepted.");
+    assert_eq!(
+        notice(&browser),
+        "The file was sent. 3,000 orders were accepted."
+    );
     assert_eq!(stored(&server), 3_000);
 }
 
@@ -135,7 +155,11 @@ fn another_key_does_not_see_a_file() {
     assert_eq!(one.get(&server, &path).status, 200);
     let other: Cookie = super::super::sign_in_by_form(&server, "other");
     for below in ["", "/progress", "/mapping.toml"] {
-        assert_eq!(other.get(&server, &format!("{path}{below}")).status, 404, "{below}");
+        assert_eq!(
+            other.get(&server, &format!("{path}{below}")).status,
+            404,
+            "{below}"
+        );
     }
     let csrf = other.csrf(&server);
     for below in ["/check", "/send", "/stop", "/remove", "/columns"] {
@@ -144,5 +168,10 @@ fn another_key_does_not_see_a_file() {
         assert_eq!(answer.status, 404, "{below}");
     }
     assert_eq!(one.get(&server, &path).status, 200);
-    assert!(!other.get(&server, "/console/upload").text().contains("a.json"));
+    assert!(
+        !other
+            .get(&server, "/console/upload")
+            .text()
+            .contains("a.json")
+    );
 }

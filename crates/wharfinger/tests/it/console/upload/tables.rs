@@ -25,11 +25,18 @@ fn a_mapping_is_made_on_the_page() {
         upload(&browser, &Sample::new("shop.csv", SHOP));
         // What the names and the samples suggest is chosen already.
         let chosen = |at: usize| browser.find(&format!("#to-{at}")).value();
-        assert_eq!([chosen(0), chosen(1), chosen(2)], ["key", "placed_at", "customer.email"]);
+        assert_eq!(
+            [chosen(0), chosen(1), chosen(2)],
+            ["key", "placed_at", "customer.email"]
+        );
         assert_eq!([chosen(3), chosen(5)], ["", "lines[].quantity"]);
         assert_eq!(browser.find("[name=numbers]").value(), "point-comma");
         assert_eq!(browser.find("[name=date]").value(), "%d.%m.%Y %H:%M");
-        assert_eq!(browser.count_shown("#to-7"), 0, "a column that occurs twice");
+        assert_eq!(
+            browser.count_shown("#to-7"),
+            0,
+            "a column that occurs twice"
+        );
         browser.find("#to-3").choose("metadata");
         browser.find("[name=zone]").fill("Mars");
         browser.find("[value=preview]").click();
@@ -40,14 +47,20 @@ fn a_mapping_is_made_on_the_page() {
         let preview = browser.wait("document.querySelector('.preview pre')?.innerText");
         let preview = preview.as_str().unwrap();
         assert!(preview.contains("\"unit_price\": 1055.10"), "{preview}");
-        assert!(preview.contains("\"placed_at\": \"2026-11-16T08:15:00Z\""), "{preview}");
+        assert!(
+            preview.contains("\"placed_at\": \"2026-11-16T08:15:00Z\""),
+            "{preview}"
+        );
         browser.find("[value=check]").click();
         assert_eq!(notice(&browser), "1 of 3 orders would be accepted.");
         let faults = browser.find(".results").text();
         assert!(faults.contains("Row 4, column Menge"), "{faults}");
         assert!(faults.contains("Row 5, column E-Mail"), "{faults}");
         send(&browser);
-        assert_eq!(notice(&browser), "The file was sent. 1 of 3 orders were accepted.");
+        assert_eq!(
+            notice(&browser),
+            "The file was sent. 1 of 3 orders were accepted."
+        );
         assert_eq!(shown(&browser, "not_sent"), "1");
         let stored = get(&server, "/v1/orders?organisation=TRK001&key=B-17");
         let stored = &stored["data"][0];
@@ -65,18 +78,27 @@ fn the_command_line_takes_the_mapping_of_the_page() {
     let browser = open(&server, WIDE, "one", "/console/upload");
     let sample = Sample::new("shop.csv", SHOP);
     upload(&browser, &sample);
-    let mapping = browser.run_async(
-        "return await (await fetch(document.querySelector('a[download]').href)).text()",
-    );
+    let mapping = browser
+        .run_async("return await (await fetch(document.querySelector('a[download]').href)).text()");
     let file = Sample::new("mapping.toml", mapping.as_str().unwrap());
-    let (csv, map) = (sample.path().to_str().unwrap(), file.path().to_str().unwrap());
-    let command = ["convert", csv, "--map", map, "--from", "native", "--to", "native"];
+    let (csv, map) = (
+        sample.path().to_str().unwrap(),
+        file.path().to_str().unwrap(),
+    );
+    let command = [
+        "convert", csv, "--map", map, "--from", "native", "--to", "native",
+    ];
     let made = run(data.path(), &command);
     let made = String::from_utf8(made.stdout).unwrap();
-    assert!(made.lines().next().unwrap().contains("\"key\":\"B-17\""), "{made}");
+    assert!(
+        made.lines().next().unwrap().contains("\"key\":\"B-17\""),
+        "{made}"
+    );
     // And the page takes a mapping file.
     browser.find(".others summary").click();
-    browser.find("[name=pasted]").fill("[columns]\nBestellung = \"x");
+    browser
+        .find("[name=pasted]")
+        .fill("[columns]\nBestellung = \"x");
     browser.find("[value=paste]").click();
     browser.wait("document.querySelector('.notice.bad')");
     let pasted = "order = \"Bestellung\"\n[constants]\nplaced_at = \"2026-11-21\"\n[columns]\nBestellung = \"key\"\nArtikel = \"lines[].sku\"\n";
