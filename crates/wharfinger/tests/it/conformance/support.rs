@@ -188,6 +188,7 @@ pub(super) fn prepared(
         organisation: None,
         policy: Policy::Partial,
         mends: None,
+        file_name: None,
         email_key: store.email_key(),
         rules: None,
     };
