@@ -176,7 +176,7 @@ pub(crate) fn lines(order: &Order, shown_max: usize) -> Markup {
     let left_out = order.lines.len().saturating_sub(shown_max);
     html! {
         div.table role="region" aria-label="Lines" tabindex="0" {
-            table {
+            table.lines {
                 thead {
                     tr {
                         th scope="col" { "Article" }

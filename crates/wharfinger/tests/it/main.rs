@@ -26,6 +26,7 @@ mod forms;
 mod fulfilment;
 mod guide;
 mod headers;
+mod held;
 mod hostile;
 mod idempotency;
 mod imports;

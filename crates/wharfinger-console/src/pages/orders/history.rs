@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::diff::{Row, compare};
 use crate::api::{self, Refused};
-use crate::parts::{Listed, count, label, order_address, pager, time, visible};
+use crate::parts::{Hold, Listed, count, label, order_address, pager, time, visible};
 use crate::texts;
 use crate::visit::Visit;
 
@@ -25,6 +25,7 @@ pub(super) struct Entry {
     order: Option<Box<RawValue>>,
     key_id: Option<String>,
     note: Option<String>,
+    held: Option<Hold>,
 }
 
 /// Reads a page of the history.
@@ -65,6 +66,7 @@ fn one(entry: &Entry, before: Option<&RawValue>) -> Markup {
                 ", in " a href=(format!("/console/batches/{}", api::segment(batch))) { "batch " (batch.get(..8).unwrap_or(batch)) "…" }
             }
         }
+        @if let Some(hold) = &entry.held { p { "Held: " bdi { (visible(&hold.sentence)) } } }
         @if let Some(note) = &entry.note { blockquote dir="auto" { (visible(note)) } }
         @match (entry.order.as_deref(), before) {
             (Some(new), Some(old)) => (differences(old.get(), new.get())),

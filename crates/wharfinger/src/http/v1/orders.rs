@@ -1,5 +1,7 @@
 //! Orders of every dialect.
 
+use std::sync::LazyLock;
+
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,9 +20,11 @@ use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::{BatchId, OrderId};
 use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::order::outcome::State;
+use wharfinger_core::rules::Hold;
 
 use super::super::answer::respond;
 use super::answer::{OrderPage, Page, ok, time};
+use super::held::HoldView;
 use super::input::Listing;
 use super::order_forms::{InForm, Rendered, render_page};
 use super::parameters::{AFTER, DIALECT, LIMIT, ORGANISATION, PAGE, query};
@@ -43,11 +47,7 @@ pub(super) static ROUTES: &[Route] = &[
         summary: "List orders of every dialect",
         parameters: &[
             ORGANISATION,
-            query(
-                "state",
-                OneOf(&["draft", "pending", "processed", "cancelled"]),
-                "Only orders in this state",
-            ),
+            query("state", OneOf(&State::NAMES), "Only orders in this state"),
             DIALECT,
             query("key", Text, "Only orders with this order key"),
             query(
@@ -200,6 +200,9 @@ pub(super) async fn find(app: &App, call: &Call<'_>) -> Result<FoundOrder, Reque
     found.ok_or_else(|| input::not_found("Order", &id))
 }
 
+/// The states that orders can be listed by.
+static STATES: LazyLock<String> = LazyLock::new(|| State::NAMES.join(", "));
+
 /// One entry of the history of an order.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "HistoryEntry")]
@@ -218,6 +221,13 @@ struct HistoryEntryView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "serde_json::Value")]
     order: Option<Box<RawValue>>,
+    /// Why a rule holds the order as of this revision: the rule, its sentence, and an error if it could not be evaluated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<HoldView>")]
+    held: Option<Hold>,
+    /// What was noted when the held order was released or refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
     /// The API key that sent the revision or made the change. Absent if the receipt of the revision's batch is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<String>,
@@ -251,20 +261,19 @@ fn entry_view(entry: HistoryEntry) -> Result<HistoryEntryView, RequestFailure> {
     let at = time(entry.at_ms);
     Ok(match entry.what {
         HistoryKind::Revision(revision) => HistoryEntryView {
-            r#type: if revision.revision == 1 {
-                EventKind::OrderAccepted
-            } else {
-                EventKind::OrderUpdated
-            }
-            .name(),
+            r#type: revision.kind.name(),
+            held: revision.hold,
+            note: None,
             at,
             revision: Some(revision.revision),
             batch_id: Some(revision.batch.to_string()),
             order: Some(verbatim(revision.text)?),
             key_id: revision.key_id,
         },
-        HistoryKind::Change { kind, key_id } => HistoryEntryView {
+        HistoryKind::Change { kind, key_id, note } => HistoryEntryView {
             r#type: kind.name(),
+            held: None,
+            note,
             at,
             revision: None,
             batch_id: None,
@@ -319,9 +328,7 @@ fn asked_for(call: &Call<'_>, listing: &Listing<'_>) -> Result<ListOrders, Reque
     let query = &listing.query;
     let organisations = input::organisations(call, query)?;
     let mut request = ListOrders::all(organisations, listing.limit);
-    let state = query.read("state", "draft, pending, processed or cancelled", |name| {
-        State::ALL.into_iter().find(|state| state.name() == name)
-    })?;
+    let state = query.read("state", &STATES, State::named)?;
     if let Some(state) = state {
         request.states = vec![state];
     }

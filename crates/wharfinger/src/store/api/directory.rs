@@ -1,12 +1,16 @@
 //! Organisations, API keys, and the audit log of their changes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use wharfinger_core::dialect::{Dialect, StoredOrder};
+use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::CatalogueMode;
 use wharfinger_core::order::organisation::{
     ListSort, OrgAccess, Organisation, Organisations, Scope,
 };
+use wharfinger_core::rules::{Hold, Of, Rule, RuleSet};
 
 use super::DestinationChange;
 
@@ -22,6 +26,46 @@ pub struct Directory {
     pub organisations: Organisations,
     /// The keys in order of creation, including revoked ones.
     pub keys: Vec<Key>,
+    /// The rules of the organisations that have any.
+    pub rules: Vec<(OrganisationId, Vec<Rule>)>,
+}
+
+/// The compiled rules of an organisation, and what evaluating them takes.
+#[derive(Debug)]
+pub struct OrganisationRules {
+    /// The rules.
+    pub set: RuleSet,
+    /// The code of the organisation.
+    pub code: String,
+    /// Its time zone.
+    pub time_zone: TimeZone,
+}
+
+/// The rules of the organisations that have any.
+pub type AllRules = HashMap<OrganisationId, Arc<OrganisationRules>>;
+
+impl OrganisationRules {
+    /// The first rule that holds an order of a dialect.
+    #[must_use]
+    pub fn find(&self, dialect: &dyn Dialect, order: &StoredOrder) -> Option<Hold> {
+        let of = Of {
+            dialect: dialect.id(),
+            organisation: &self.code,
+        };
+        self.set.find(&dialect.canonical(order), of)
+    }
+
+    /// An order to be judged by the rules, before it is stored.
+    #[must_use]
+    pub fn subject(&self, key: &str, texts: Vec<String>) -> StoredOrder {
+        StoredOrder {
+            organisation: self.code.clone(),
+            time_zone: self.time_zone.clone(),
+            key: key.to_owned(),
+            texts,
+            ..StoredOrder::of_text("")
+        }
+    }
 }
 
 /// An API key, without its secret.
@@ -71,6 +115,13 @@ pub enum Change {
     CreateOrganisation(Organisation),
     /// Changes an organisation. Absent fields are unchanged.
     ChangeOrganisation(OrganisationChange),
+    /// Replaces the rules of an organisation.
+    SetRules {
+        /// The code of the organisation.
+        code: String,
+        /// The rules. None removes them.
+        rules: Vec<Rule>,
+    },
     /// Creates a key.
     CreateKey(Key),
     /// Replaces the secret of a key. The old secret becomes invalid.

@@ -9,6 +9,7 @@ use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::State;
 use wharfinger_core::order::problem::Code;
+use wharfinger_core::rules::Hold;
 
 use super::{EventKind, SaveReply};
 
@@ -22,6 +23,9 @@ pub struct FoundOrder {
     /// The order.
     pub order: StoredOrder,
 }
+
+/// The operation of a batch with which a person replaces the text of an order.
+pub const MEND_ORDER: &str = "mend_order";
 
 /// A fulfilment report to store.
 #[derive(Debug)]
@@ -90,6 +94,8 @@ pub enum HistoryKind {
         kind: EventKind,
         /// The API key that requested the change, or a substitute for one.
         key_id: String,
+        /// What was noted when a held order was released or refused.
+        note: Option<String>,
     },
 }
 
@@ -98,6 +104,10 @@ pub enum HistoryKind {
 pub struct Revision {
     /// The number of the revision, from 1.
     pub revision: u32,
+    /// Its event.
+    pub kind: EventKind,
+    /// Why it is held by a rule, if it is.
+    pub hold: Option<Hold>,
     /// The batch that contained it.
     pub batch: BatchId,
     /// The API key that sent the batch. `None` if the receipt of the batch is gone.
@@ -115,6 +125,8 @@ pub struct TransitionById {
     pub reach: OrgAccess,
     /// The requested transition.
     pub wanted: Move,
+    /// What a person noted when releasing or refusing a held order.
+    pub note: Option<String>,
     /// The API key that sends the request, or a substitute for one.
     pub key_id: String,
     /// How to save the response, if it should be saved.

@@ -213,6 +213,7 @@ impl<'c> Journal<'c> {
         // The submitted text does not contain a number that the server assigned.
         if let EntryOutcome::Accepted {
             number: Some(number),
+            ..
         } = self.entry_outcome(order)?
         {
             return Ok(number.to_string());
@@ -229,6 +230,7 @@ impl<'c> Journal<'c> {
     pub(crate) fn key_alone(&mut self, order: EntryAddr) -> Result<String, Fault> {
         if let EntryOutcome::Accepted {
             number: Some(number),
+            ..
         } = self.entry_outcome(order)?
         {
             return Ok(number.to_string());

@@ -16,6 +16,7 @@ use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::orders::Lookup;
 use crate::store::journal::entry_outcomes::EntryOutcome;
+use crate::store::journal::holds;
 use crate::store::journal::read::Journal;
 use crate::store::journal::rows::last_number;
 
@@ -134,11 +135,16 @@ impl Chains<'_> {
     }
 
     fn next_revision(&mut self, addr: EntryAddr) -> Result<HistoryEntry, Fault> {
-        let (revision, previous) = match self.journal.entry_outcome(addr)? {
-            EntryOutcome::Accepted { .. } => (1, None),
+        let outcome = self.journal.entry_outcome(addr)?;
+        let (revision, previous, kind) = match outcome {
+            EntryOutcome::Accepted { held: false, .. } => (1, None, EventKind::OrderAccepted),
+            EntryOutcome::Accepted { held: true, .. } => (1, None, EventKind::OrderHeld),
             EntryOutcome::Updated {
-                revision, previous, ..
-            } if previous < addr => (revision, Some(previous)),
+                revision,
+                previous,
+                effect,
+                ..
+            } if previous < addr => (revision, Some(previous), effect.event_kind()),
             EntryOutcome::Updated { .. }
             | EntryOutcome::Unchanged { .. }
             | EntryOutcome::Refused
@@ -153,9 +159,15 @@ impl Chains<'_> {
         let at_ms = head.at_ms;
         let batch = head.batches.of(addr.ordinal());
         let batch = batch.ok_or_else(|| misplaced(addr))?;
+        let hold = match outcome.is_held() {
+            true => Some(holds::read_hold(self.connection, addr)?),
+            false => None,
+        };
         let key_id = self.sender(batch)?;
         let revision = Revision {
             revision,
+            kind,
+            hold,
             batch,
             key_id,
             text: self.journal.text(addr)?.to_owned(),
@@ -204,7 +216,11 @@ impl Chains<'_> {
         })?;
         Ok(HistoryEntry {
             at_ms: head.at_ms,
-            what: HistoryKind::Change { kind, key_id },
+            what: HistoryKind::Change {
+                kind,
+                key_id,
+                note: holds::read_note(self.connection, addr)?,
+            },
         })
     }
 }

@@ -95,6 +95,7 @@ impl Done {
             .map(|_| self.orders[random.below(self.orders.len())].id)
             .collect();
         let request = TransitionById {
+            note: None,
             ids: ids.clone(),
             reach: OrgAccess::All,
             wanted,

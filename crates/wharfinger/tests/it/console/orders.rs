@@ -10,7 +10,7 @@ use crate::support::server::Server;
 use crate::support::v1::{get, order, request, submit};
 
 /// An order with a customer, addresses and prices.
-fn full_order(key: &str, name: &str) -> Value {
+pub(super) fn full_order(key: &str, name: &str) -> Value {
     json!({
         "key": key, "placed_at": "2026-11-21T09:30:00Z", "currency": "EUR",
         "customer": {"first_name": name, "last_name": "Berg", "email": format!("{}@example.com", name.to_lowercase()), "phone": "+46 70 1"},
@@ -32,12 +32,12 @@ fn keys(browser: &Browser) -> Vec<String> {
 }
 
 /// Loads a page in a browser that is signed in.
-fn go(browser: &Browser, server: &Server, path: &str) {
+pub(super) fn go(browser: &Browser, server: &Server, path: &str) {
     show(browser, server, path);
     browser.find("h1");
 }
 
-fn assert_fits(browser: &Browser) {
+pub(super) fn assert_fits(browser: &Browser) {
     let widths =
         "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]";
     let widths = browser.run(widths, &[]);
@@ -45,7 +45,7 @@ fn assert_fits(browser: &Browser) {
 }
 
 /// Keeps a picture of the page where a variable of the environment says so, for whoever works on the pages.
-fn picture(browser: &Browser, name: &str) {
+pub(super) fn picture(browser: &Browser, name: &str) {
     if let Some(folder) = std::env::var_os("WHARFINGER_TEST_PICTURES") {
         let file = std::path::Path::new(&folder).join(format!("{name}.png"));
         std::fs::write(file, browser.screenshot()).unwrap();

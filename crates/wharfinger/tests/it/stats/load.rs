@@ -53,8 +53,9 @@ fn native(random: &mut Random) -> Request {
 fn of_vendor(random: &mut Random) -> Request {
     let orders = (0..1 + random.below(6)).map(|_| {
         let email = ["a@example.com", "none"][random.below(2)];
-        let trkref = ["TRK001", "TRK002"][random.below(2)];
-        json!({"trkref": trkref, "order_ref": format!("R{}", random.below(9)),
+        let code = ["TRK001", "TRK002"][random.below(2)];
+        let key = format!("R{}", random.below(9));
+        json!({"trkref": code, "order_ref": key,
             "order_date": "01-02-2026", "customer": {"email": email, "surname": "A"},
             "order_items": [{"sku": "S"}]})
     });

@@ -15,7 +15,6 @@ use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::order::organisation::Scope;
-use wharfinger_core::reading::validate;
 
 use super::answer::{Page, ok, time};
 use super::cursor;
@@ -290,7 +289,7 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         let id = id.filter(|_| text.len() == 36);
         id.map(|id| BatchId::from_bytes(id.into_bytes()))
     })?;
-    let open = query.read("open", "true or false", validate::boolean_from)?;
+    let open = query.read("open", "true or false", |text| text.parse::<bool>().ok())?;
     let after = listing.after.map(|after| cursor::read("rejections", after));
     let from = after.transpose()?.map(|(batch, index)| RejectionId {
         batch: BatchId::from_bytes(batch),
