@@ -1,6 +1,6 @@
 //! The editor of a rejected order, with its faults beside it.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::edit;
 use crate::api::{self, Refused};
@@ -102,7 +102,7 @@ impl Bench<'_> {
                 div.behind #behind aria-hidden="true" { @for piece in &pieces { (shown_plain(piece)) } "\n" }
                 // A browser leaves out the line break after the tag.
                 textarea.code #text name="text" spellcheck="false" autocapitalize="none" autocomplete="off" wrap="soft" aria-describedby="faults-title" {
-                    (PreEscaped("\n")) (self.text)
+                    "\n" (self.text)
                 }
             }
         }
