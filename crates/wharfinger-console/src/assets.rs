@@ -26,8 +26,9 @@ const STYLE: &str = concat!(
 );
 
 /// The modules: `page.js` is on every page, others where a page names them.
-const MODULES: [(&str, &str); 2] = [
+const MODULES: [(&str, &str); 3] = [
     ("page.js", include_str!("assets/page.js")),
+    ("mend.js", include_str!("assets/mend.js")),
     ("today.js", include_str!("assets/today.js")),
 ];
 

@@ -1,17 +1,21 @@
 //! One batch to the server.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow};
-use form_urlencoded::Serializer;
+use form_urlencoded::{Serializer, byte_serialize};
 use sha2::{Digest, Sha256};
 
 use super::Target;
 use super::answer::Outcome;
 use super::batch::Batch;
 use crate::http::{Patient, Request};
+use crate::source::is_stdin;
 
+/// The longest name of a file that servers take, in characters.
+const FILE_NAME_CHARS_MAX: usize = 255;
 /// How long a server may take for one batch, at most. After that the request is sent again.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
 /// How long a server may take at least, however little patience the user has.
@@ -116,6 +120,9 @@ fn send(
     if let Some(key) = &key {
         headers.push(("idempotency-key", key));
     }
+    if let Some(name) = &target.file_name {
+        headers.push(("wharfinger-file-name", name));
+    }
     let answered = patient.send(&Request {
         method: "POST",
         target: path,
@@ -166,6 +173,19 @@ impl Target<'_> {
         }
         key
     }
+}
+
+/// The name of a file as the server takes it: percent-encoded UTF-8, without control characters. `None` for standard input.
+pub(super) fn encoded_name(file: &Path) -> Option<String> {
+    if is_stdin(file) {
+        return None;
+    }
+    let name = file.file_name()?.to_string_lossy();
+    let chars = name.chars().filter(|char| !char.is_control());
+    let name: String = chars.take(FILE_NAME_CHARS_MAX).collect();
+    // Forms write a space as `+`, and a plus as `%2B`.
+    let encoded: String = byte_serialize(name.as_bytes()).collect();
+    (!encoded.is_empty()).then(|| encoded.replace('+', "%20"))
 }
 
 /// Random bytes for a run that is to be judged anew.

@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use wharfinger_core::dialect::Dialect;
 
-use super::deliver::nonce;
+use super::deliver::{encoded_name, nonce};
 use super::outputs::Written;
 use super::pipeline::{Sent, Target, send};
 use super::{Bar, Names, Orders, Outputs};
@@ -76,6 +76,7 @@ impl SendOptions {
         let target = Target {
             dialect: job.dialect,
             organisation: job.organisation.or(only),
+            file_name: encoded_name(job.file),
             dry_run: self.dry_run,
             nonce: if self.again { nonce()? } else { Vec::new() },
             orders_max: limits.orders_max(self.batch as usize),

@@ -23,6 +23,8 @@ pub(crate) struct Target<'d> {
     pub(crate) dialect: &'d dyn Dialect,
     /// The organisation of orders that name none.
     pub(crate) organisation: Option<String>,
+    /// The name of the file, percent-encoded. `None` for standard input.
+    pub(crate) file_name: Option<String>,
     /// Judge only, and store nothing.
     pub(crate) dry_run: bool,
     /// Distinguishes the run from others that send the same orders. Empty if their answers are welcome.

@@ -79,6 +79,30 @@ impl Decoded {
             name,
         })
     }
+
+    /// Refuses to read on after so many bytes.
+    pub(super) fn at_most(mut self, bytes_max: u64) -> Self {
+        self.reader = Box::new(AtMost {
+            reader: self.reader,
+            bytes_left: bytes_max,
+        });
+        self
+    }
+}
+
+/// A reader that fails after some bytes.
+struct AtMost {
+    reader: Box<dyn Read + Send>,
+    bytes_left: u64,
+}
+
+impl Read for AtMost {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(into)?;
+        let left = self.bytes_left.checked_sub(read as u64);
+        self.bytes_left = left.ok_or_else(|| io::Error::other("it is too large; split it"))?;
+        Ok(read)
+    }
 }
 
 impl Read for Decoded {

@@ -9,6 +9,7 @@
 //! coding.rs    a file or standard input: gzip and zstd undone, byte order mark skipped
 //! csv/         rows of a table become orders by a mapping
 //! cells.rs     where the values of an order were in a CSV file
+//! kept.rs      files that are kept without their names
 //! ```
 
 mod cells;
@@ -16,6 +17,7 @@ mod coding;
 mod csv;
 mod form;
 mod json;
+mod kept;
 mod lines;
 mod scan;
 #[cfg(test)]
@@ -32,6 +34,11 @@ use wharfinger_core::dialect::Dialect;
 
 pub use self::cells::{Cell, Cells};
 pub use self::coding::Decoded;
+pub use self::csv::draft::{
+    Attribute, CellReading, Draft, attributes, check as check_mapping, in_zone, preset_of,
+    targets_of,
+};
+pub use self::kept::{Kept, Table, dialect, dialect_ids};
 use crate::report::{Error, Fault, Place};
 
 /// Bytes of the longest order that is read. Servers take far shorter ones; a longer one is most likely a file of another form.

@@ -139,8 +139,10 @@ impl Bars<'_> {
 /// The number at the top of the scale: even, and with one digit that is not zero.
 fn round_up(highest: u64) -> u64 {
     let mut unit = 1_u64;
-    while unit.saturating_mul(10) <= highest {
-        unit = unit.saturating_mul(10);
+    while let Some(next) = unit.checked_mul(10)
+        && next <= highest
+    {
+        unit = next;
     }
     let factors = [2, 4, 6, 8, 10];
     let tops = factors.iter().map(|factor| unit.saturating_mul(*factor));

@@ -81,6 +81,12 @@ impl OrderId {
         Self(Uuid::from_bytes(bytes))
     }
 
+    /// The id as 16 bytes.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
     /// The order's position in its batch, from 0. `None` if no order can have this id.
     #[must_use]
     pub fn index(self) -> Option<u32> {

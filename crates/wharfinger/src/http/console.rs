@@ -41,13 +41,14 @@ struct Server {
 }
 
 /// What a person is told whose key was refused.
-fn limited(failure: RequestFailure) -> NoEntry {
-    match failure {
-        RequestFailure::TooManyAttempts { retry_after_s }
-        | RequestFailure::RateLimited { retry_after_s } => {
-            NoEntry::TooManyAttempts { retry_after_s }
-        }
-        _ => NoEntry::WrongKey,
+fn refused(failure: &RequestFailure) -> NoEntry {
+    if let RequestFailure::TooManyAttempts { retry_after_s }
+    | RequestFailure::RateLimited { retry_after_s } = failure
+    {
+        let retry_after_s = *retry_after_s;
+        NoEntry::TooManyAttempts { retry_after_s }
+    } else {
+        NoEntry::WrongKey
     }
 }
 
@@ -61,9 +62,11 @@ impl Host for Server {
         let caller = self.app.access.authenticate(&credentials, client);
         let caller = caller.map_err(|failure| {
             tracing::info!(%client, "A key was refused at the console.");
-            limited(failure)
+            refused(&failure)
         })?;
-        caller.count_request().map_err(limited)?;
+        caller
+            .count_request()
+            .map_err(|failure| refused(&failure))?;
         let token = secret::session_token();
         let now_ms = clock::now_ms();
         let session = ConsoleSession {

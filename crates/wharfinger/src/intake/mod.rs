@@ -6,8 +6,10 @@ pub mod app;
 pub mod batch_reply;
 pub mod claims;
 pub mod idempotency;
+pub mod mending;
 pub mod readback;
 pub mod request_context;
+pub mod rule_trial;
 
 use tokio::task::block_in_place;
 use wharfinger_core::decide::admit::Move;
@@ -31,7 +33,9 @@ use crate::runtime::budget::Lease;
 use crate::runtime::metrics::METRICS;
 use crate::runtime::turns::Closed;
 use crate::store::prepare::{Heading, Submission, prepare};
-use crate::store::{Admitted, RETRY_AFTER, StoreError, TransitionByKey};
+use crate::store::{
+    Admitted, MayMend, RETRY_AFTER, RejectionId, StoreError, TransitionByKey, mended_by,
+};
 
 /// A body of this many bytes is large: about five milliseconds of work. Such work leaves the serving thread and waits for its
 /// caller's turn. Handing work over has a small cost, so small batches stay on the serving thread.
@@ -54,19 +58,33 @@ pub async fn submit(
     body: &Body,
     lease: &mut Lease,
 ) -> Result<Taken, RequestFailure> {
-    let options = BatchOptions::of(call)?;
-    let (judged, mut submission, size) =
-        judge_and_prepare(app, call, &options, batch, body, lease).await?;
-    let batch_reply = BatchReply::new(call, &options, batch, judged.root_fits);
+    submit_with(app, call, &BatchOptions::of(call)?, batch, body, lease).await
+}
+
+/// Accepts a batch with these options, whatever the request's parameters say. See [`submit`].
+///
+/// # Errors
+/// Those of [`submit`].
+pub async fn submit_with(
+    app: &App,
+    call: &Call<'_>,
+    options: &BatchOptions,
+    batch: BatchId,
+    body: &Body,
+    lease: &mut Lease,
+) -> Result<Taken, RequestFailure> {
+    let (judged, submission, size) =
+        judge_and_prepare(app, call, options, batch, body, lease).await?;
+    let batch_reply = BatchReply::new(call, options, batch, judged.root_fits);
     if call.dry_run {
-        check_mended(app, call, &options).await?;
+        let submission = mending(app, call, options, submission).await?;
         let tried = app.store.try_batch(submission).await;
         let decided = tried.map_err(|error| call.failure(error))?;
         return Ok(finish(app, size, || batch_reply.taken(&judged.slots, decided)).await);
     }
     match app.idempotency.begin(call, body).await? {
         Begin::Unkept => {
-            check_mended(app, call, &options).await?;
+            let submission = mending(app, call, options, submission).await?;
             let admitted = admit(app, submission).await;
             let admitted = admitted.map_err(|error| call.failure(error))?;
             let reply = || batch_reply.taken(&judged.slots, admitted.outcomes);
@@ -74,7 +92,7 @@ pub async fn submit(
         }
         Begin::Done(kept) => Ok(Taken::again(kept)),
         Begin::New(guard) => {
-            check_mended(app, call, &options).await?;
+            let mut submission = mending(app, call, options, submission).await?;
             submission.save_reply = Some(if submission.has_good() {
                 let keep = || KeptSlots::new(body.bytes.clone(), &judged.slots);
                 let kept = finish(app, size, keep).await;
@@ -96,23 +114,45 @@ pub async fn submit(
     }
 }
 
-/// Refuses a request that mends a batch which does not exist, or of which the caller sees nothing. Both get the same response.
-async fn check_mended(
+/// Finds the rejected orders that the batch may mend.
+///
+/// # Errors
+/// The batch or the order that it mends does not exist, or the caller does not see it. Both get the same response. Or the order
+/// was mended before.
+async fn mending(
     app: &App,
     call: &Call<'_>,
     options: &BatchOptions,
-) -> Result<(), RequestFailure> {
-    let Some(mended) = options.mends else {
-        return Ok(());
+    submission: Submission,
+) -> Result<Submission, RequestFailure> {
+    let Some(batch) = options.mends else {
+        return Ok(submission);
     };
-    let found = app.store.receipt(mended, &call.visible()).await;
-    let found = found.map_err(|error| call.failure(error))?;
-    found.map(drop).ok_or_else(|| {
-        RequestFailure::BadParameter(
-            "Parameter mends must be the id of a batch that this key can see; nothing was stored"
-                .into(),
-        )
-    })
+    let visible = call.visible();
+    let found = match options.resubmits {
+        Some(index) => {
+            app.store
+                .mendable(RejectionId { batch, index }, &visible)
+                .await
+        }
+        None => {
+            let (dialect, keys) = (options.dialect.id(), submission.keys());
+            let of_keys = app.store.mendable_by_key(batch, &visible, dialect, keys);
+            of_keys.await
+        }
+    };
+    match found.map_err(|error| call.failure(error))? {
+        MayMend::These(mending) => Ok(submission.mending(Some(mending))),
+        MayMend::Mended(by) => Err(call.failure(StoreError::Refused(mended_by(by)))),
+        MayMend::NotFound => Err(match options.resubmits {
+            Some(index) => {
+                RequestFailure::NotFound(format!("Rejection {}", batch.order(index)))
+            }
+            None => RequestFailure::BadParameter(
+                "Parameter mends must be the id of a batch that this key can see; nothing was stored".into(),
+            ),
+        }),
+    }
 }
 
 /// Admits a batch and counts its orders by outcome in the metrics.
@@ -254,7 +294,7 @@ fn check_judged(call: &Call<'_>, judged: &Judged<'_>) -> Result<(), RequestFailu
 pub fn heading<'c>(
     app: &App,
     call: &'c Call<'_>,
-    options: &BatchOptions,
+    options: &'c BatchOptions,
     batch: BatchId,
 ) -> Heading<'c> {
     Heading {
@@ -267,6 +307,8 @@ pub fn heading<'c>(
         email_key: app.store.email_key(),
         policy: options.policy,
         mends: options.mends,
+        rules: call.authenticated.rules(),
+        file_name: options.file_name.as_deref(),
     }
 }
 

@@ -142,8 +142,14 @@ pub struct Body {
     pub said_form: bool,
 }
 
+/// The header field with the name of the file that the orders were read from.
+pub const FILE_NAME: &str = "wharfinger-file-name";
+
+/// The longest name of a file, in characters.
+const FILE_NAME_CHARS_MAX: usize = 255;
+
 /// The options of a batch.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct BatchOptions {
     /// The dialect in which the orders are written.
     pub dialect: &'static dyn Dialect,
@@ -153,6 +159,10 @@ pub struct BatchOptions {
     pub results: Results,
     /// The batch whose rejected orders are sent again.
     pub mends: Option<BatchId>,
+    /// The position of the only order that is sent again. `None` if the keys say which are.
+    pub resubmits: Option<u32>,
+    /// The name of the file that the orders were read from.
+    pub file_name: Option<String>,
 }
 
 impl BatchOptions {
@@ -164,6 +174,8 @@ impl BatchOptions {
             policy: Policy::default(),
             results: Results::default(),
             mends: None,
+            resubmits: None,
+            file_name: None,
         }
     }
 
@@ -176,8 +188,32 @@ impl BatchOptions {
             policy: options.policy,
             results: options.results,
             mends: options.mends,
+            resubmits: None,
+            file_name: file_name(&call.head)?,
         })
     }
+}
+
+/// The name of the file that the orders of a request were read from: UTF-8, percent-encoded.
+///
+/// # Errors
+/// [`RequestFailure::BadParameter`]: it is not the name of a file.
+pub fn file_name(head: &Head<'_>) -> Result<Option<String>, RequestFailure> {
+    let Some(encoded) = head.header(FILE_NAME) else {
+        return Ok(None);
+    };
+    let name = percent_encoding::percent_decode_str(encoded).decode_utf8();
+    let is_name = |name: &str| {
+        let chars = name.chars().count();
+        (1..=FILE_NAME_CHARS_MAX).contains(&chars) && !name.chars().any(char::is_control)
+    };
+    let name = name.ok().filter(|name| is_name(name));
+    name.map(|name| Some(name.into_owned())).ok_or_else(|| {
+        RequestFailure::BadParameter(format!(
+            "Wharfinger-File-Name must be percent-encoded UTF-8 of 1 to {FILE_NAME_CHARS_MAX} characters, without control \
+             characters; nothing was stored"
+        ))
+    })
 }
 
 /// A call that outlives the head of its request: while the response streams, or while the body is still arriving.

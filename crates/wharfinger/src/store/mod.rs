@@ -53,6 +53,7 @@ use tokio::sync::watch;
 
 pub use self::addresses::EmailRuns;
 use self::addresses::builder::Builder;
+pub(crate) use self::admit::mending::mended_by;
 pub use self::api::*;
 #[doc(hidden)]
 pub use self::engine::checksums::register as register_checksums;
@@ -71,6 +72,7 @@ pub use self::maintain::copy::{Copied, Stage, copy};
 pub use self::maintain::distribute::{Distributed, distribute, script as distribution_script};
 pub use self::open::Options;
 pub use self::prepare::Submission;
+pub use self::receipts::mending::{MayMend, Mending};
 use self::write::job::Task;
 use self::write::txn::WriteTxn;
 use self::write::writer::Writer;

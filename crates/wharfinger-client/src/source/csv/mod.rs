@@ -6,12 +6,14 @@
 //! rows.rs     bytes → rows: UTF-8, separator, bounds
 //! mapping.rs  mapping files, and presets.rs
 //! keys.rs     the order keys so far
+//! draft.rs    mappings that a page makes
 //! tree.rs  value.rs  path.rs
 //! ```
 //!
 //! Everything is read as a stream. The memory is bounded by the limits of a row and of an order, and by the number of order
 //! keys that are remembered.
 
+pub(super) mod draft;
 mod keys;
 mod mapping;
 mod order;
@@ -35,7 +37,7 @@ use self::mapping::Mapping;
 use self::order::{Building, Plan};
 use self::rows::Rows;
 use self::value::Unreadable;
-use super::{Decoded, Record, Shape, Source};
+use super::{Decoded, Record, Shape, Source, Table};
 
 /// Orders in a CSV file.
 pub(super) struct CsvSource {
@@ -74,6 +76,33 @@ pub(super) fn open(
         );
     }
     CsvSource::begin(Box::new(BufReader::new(decoded)), mapping, file)
+}
+
+/// Opens a CSV file with the text of a mapping.
+///
+/// # Errors
+/// The text is no mapping, or does not fit the columns of the file.
+pub(super) fn open_with(decoded: Decoded, mapping: &str) -> Result<CsvSource> {
+    let file = decoded.name.clone();
+    let mapping = Mapping::read("of this file", mapping)?;
+    CsvSource::begin(Box::new(BufReader::new(decoded)), mapping, file)
+}
+
+/// The columns of a CSV file, and at most so many rows.
+///
+/// # Errors
+/// The file cannot be read, or is no CSV file.
+pub(super) fn table(decoded: Decoded, rows_max: usize) -> Result<Table> {
+    let mut rows = Rows::begin(Box::new(BufReader::new(decoded)), None)?;
+    let mut table = Table {
+        columns: rows.columns.clone(),
+        rows: Vec::new(),
+    };
+    while table.rows.len() < rows_max && rows.next()?.is_some() {
+        let cells = rows.fields().iter().map(str::to_owned);
+        table.rows.push(cells.collect());
+    }
+    Ok(table)
 }
 
 impl CsvSource {

@@ -12,6 +12,11 @@ pub(super) fn find(name: &str) -> Option<&'static str> {
     preset.map(|(_, text)| *text)
 }
 
+/// Name and text of all presets.
+pub(super) fn all() -> [(&'static str, &'static str); 2] {
+    PRESETS
+}
+
 /// The names of all presets, for messages.
 pub(super) fn names() -> String {
     PRESETS.map(|(name, _)| name).join(", ")

@@ -1,6 +1,6 @@
 //! The route that submits orders. Requests are checked against its parameters, and the documentation lists them.
 
-use crate::dialect::ParameterKind::{Boolean, Dialect, OneOf, Organisation, Uuid};
+use crate::dialect::ParameterKind::{Boolean, Dialect, FileName, OneOf, Organisation, Uuid};
 use crate::dialect::{Action, EmptyBody, Operation, Parameter, WrongRoot};
 use crate::json::Envelope;
 use crate::order::organisation::Scope;
@@ -44,5 +44,10 @@ pub(super) static OPERATIONS: &[Operation] = &[Operation {
             "The batch whose rejected orders are sent again. The receipt names it",
         ),
         Parameter::query("dry_run", Boolean, "Judge all orders and store nothing"),
+        Parameter::header(
+            "wharfinger-file-name",
+            FileName,
+            "The name of the file that the orders were read from, percent-encoded UTF-8. The receipt names it",
+        ),
     ],
 }];

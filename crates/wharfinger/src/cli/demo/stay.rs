@@ -110,7 +110,7 @@ fn set_rules(server: &Server, secret: &str) -> Result<()> {
         },
     )?;
     ensure!(
-        answer.status < 300,
+        answer.status < 300 || answer.status == 404,
         "HTTP {}: {}",
         answer.status,
         answer.body

@@ -1,4 +1,4 @@
-//! The audit log: who changed organisations, keys and destinations.
+//! The audit log: who changed organisations, keys, destinations and orders.
 
 use std::collections::HashSet;
 
@@ -6,6 +6,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use wharfinger_core::dialect::ParameterKind::OneOf;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::{OrgAccess, Scope};
 
@@ -13,13 +14,16 @@ use super::answer::{Page, ok, time};
 use super::cursor;
 use super::input::Listing;
 use super::keys::directory;
-use super::parameters::PAGE;
+use super::parameters::{AFTER, LIMIT, query};
 use super::route::{Kind, Route};
 use crate::access::rules::is_seen_by;
 use crate::http::describe::Bodies;
 use crate::intake::app::App;
 use crate::intake::request_context::Call;
 use crate::store::{AuditEntry, ReadAudit};
+
+/// The kinds of changes that can be asked for.
+const KINDS: [&str; 5] = ["organisation", "key", "destination", "order", "rejection"];
 
 /// Routes of the audit log.
 pub(super) static ROUTES: &[Route] = &[Route {
@@ -28,8 +32,12 @@ pub(super) static ROUTES: &[Route] = &[Route {
     path: "/v1/audit",
     scope: Some(Scope::Admin),
     kind: Kind::Plain,
-    summary: "List administrative changes, newest first",
-    parameters: PAGE,
+    summary: "List administrative changes and changes of orders, newest first",
+    parameters: &[
+        query("kind", OneOf(&KINDS), "Only changes of this kind"),
+        LIMIT,
+        AFTER,
+    ],
     bodies: Bodies::page::<AuditEntryView>,
     handler: |r| Box::pin(list(r.app, r.call)),
 }];
@@ -56,8 +64,12 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         Some(after) => Some(cursor::read("audit", after)?),
         None => None,
     };
+    let kind = listing.query.read("kind", &KINDS.join(", "), |name| {
+        KINDS.into_iter().find(|kind| *kind == name)
+    })?;
     let request = ReadAudit {
         before,
+        kind,
         limit: listing.limit,
         about: visible(app, call).await?,
     };

@@ -10,7 +10,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderValue};
 use schemars::JsonSchema;
 use serde::Serialize;
-use wharfinger_core::dialect::ParameterKind::{OneOf, Time, Uuid};
+use wharfinger_core::dialect::ParameterKind::{DateOrTime, OneOf, Text, Uuid};
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialects;
 use wharfinger_core::json::NameCase;
@@ -53,15 +53,16 @@ pub(super) static ROUTES: &[Route] = &[
             ),
             query(
                 "received_after",
-                Time,
+                DateOrTime,
                 "Only batches received at this time or later",
             ),
             query(
                 "received_before",
-                Time,
+                DateOrTime,
                 "Only batches received before this time",
             ),
             query("import", Uuid, "Only the batches of this import"),
+            query("key_id", Text, "Only batches that this API key sent"),
             LIMIT,
             AFTER,
         ],
@@ -135,6 +136,11 @@ struct Receipt {
     unchanged: u64,
     rejected: u64,
     withheld: u64,
+    /// How many of the rejected orders were sent again and accepted since.
+    mended: u64,
+    /// The name of the file that the orders were read from, as the sender gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_name: Option<String>,
     /// Orders with warnings, whatever their outcome.
     warned: u64,
     /// At most 100 kinds of warnings, each with the first order that has it. Lists of receipts omit them.
@@ -163,6 +169,10 @@ struct OrderResult {
     line: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     organisation: Option<String>,
+    /// The id of a rejected order among rejections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uuid"))]
+    rejection_id: Option<String>,
     /// The name that the sender gave the order in the batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
@@ -215,6 +225,7 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         status,
         dialect: dialect.map(|dialect| dialect.id().to_owned()),
         import,
+        key_id: query.get("key_id").map(str::to_owned),
         after: after.transpose()?.map(BatchId::from_bytes),
         limit: listing.limit,
     };
@@ -264,11 +275,11 @@ async fn results(
         after: after.transpose()?,
         limit: listing.limit,
     };
-    let codes = codes(call);
+    let (batch, codes) = (head.id, codes(call));
     let accept = headers.get("accept").and_then(|value| value.to_str().ok());
     if accept.is_some_and(|accept| accept.contains("ndjson") || accept.contains("jsonl")) {
         let lines =
-            all(app, request).map_ok(move |recorded| line(&result(recorded, &codes, names)));
+            all(app, request).map_ok(move |recorded| line(&result(recorded, batch, &codes, names)));
         return Ok(streamed("application/x-ndjson", lines));
     }
     let page = app.store.results(request).await;
@@ -276,7 +287,7 @@ async fn results(
     let results = page.results.into_iter();
     Ok(ok(&Page {
         data: results
-            .map(|recorded| result(recorded, &codes, names))
+            .map(|recorded| result(recorded, batch, &codes, names))
             .collect(),
         next: page.next.map(|index| cursor::write("results", &index)),
     }))
@@ -369,6 +380,8 @@ fn view(head: &ReceiptHead, codes: &Codes) -> Receipt {
         unchanged: counts.unchanged,
         rejected: counts.rejected,
         withheld: counts.withheld,
+        mended: head.mended,
+        file_name: head.file_name.clone(),
         warned: head.warned,
         warnings: head
             .warnings
@@ -381,8 +394,9 @@ fn view(head: &ReceiptHead, codes: &Codes) -> Receipt {
     }
 }
 
-fn result(recorded: Recorded, codes: &Codes, names: NameCase) -> OrderResult {
+fn result(recorded: Recorded, batch: BatchId, codes: &Codes, names: NameCase) -> OrderResult {
     let outcome = recorded.outcome.kind().name();
+    let is_rejected = recorded.outcome.kind() == OutcomeKind::Rejected;
     let (order, revision, errors) = match recorded.outcome {
         RecordedOutcome::Accepted(order) => (Some(order), Some(1), Vec::new()),
         RecordedOutcome::Updated(order, revision) | RecordedOutcome::Unchanged(order, revision) => {
@@ -398,6 +412,7 @@ fn result(recorded: Recorded, codes: &Codes, names: NameCase) -> OrderResult {
         index: recorded.index,
         line: recorded.line,
         organisation: recorded.organisation.and_then(|id| codes.get(&id).cloned()),
+        rejection_id: is_rejected.then(|| batch.order(recorded.index).to_string()),
         name: recorded.name,
         key: recorded.key,
         outcome,

@@ -11,6 +11,7 @@ use wharfinger_core::order::organisation::{OrgAccess, Scope};
 
 use super::answer::ok;
 use super::route::{Kind, Route};
+use super::whoami::codes;
 use crate::access::rates::Meter;
 use crate::http::describe::Bodies;
 use crate::intake::app::App;
@@ -28,9 +29,6 @@ pub(super) static ROUTES: &[Route] = &[Route {
     bodies: Bodies::one::<LimitsView>,
     handler: |r| Box::pin(async move { show(r.app, r.call) }),
 }];
-
-/// Organisations that the response names, at most.
-const ORGANISATIONS_MAX: usize = 100;
 
 /// The limits that apply to requests with this key.
 #[derive(JsonSchema, Serialize)]
@@ -84,17 +82,6 @@ impl RatesView {
     }
 }
 
-/// The codes of the organisations that the caller reaches, in ascending order. A key may reach any number of them.
-fn codes(call: &Call<'_>) -> Vec<String> {
-    let reached = call.authenticated.caller().reached().into_iter();
-    let mut codes: Vec<&str> = reached
-        .map(|organisation| organisation.code.as_str())
-        .collect();
-    codes.sort_unstable();
-    let shown = codes.into_iter().take(ORGANISATIONS_MAX);
-    shown.map(str::to_owned).collect()
-}
-
 /// Shows the limits.
 fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
@@ -105,7 +92,7 @@ fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         order_bytes_max: limits.order_bytes_max,
         order_depth_max: limits.order_depth_max,
         idempotency_hours: app.idempotency.kept_for().as_secs() / 3_600,
-        organisations: codes(call),
+        organisations: codes(call).0,
         all_organisations: *call.authenticated.caller().reach == OrgAccess::All,
         scopes: call
             .authenticated

@@ -9,19 +9,24 @@ mod destinations;
 mod erasure;
 mod events;
 mod fulfilment;
+mod held;
 mod imports;
 mod input;
 mod keys;
 mod limits;
+mod order_cursor;
 mod order_forms;
 mod orders;
 mod organisations;
 mod parameters;
 mod problems;
 mod rejected;
+mod rejections;
 mod route;
+mod rules;
 mod stats;
 mod transitions;
+mod whoami;
 
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::failure::RequestFailure;
@@ -38,16 +43,20 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
     let lists = [
         batches::ROUTES,
         rejected::ROUTES,
+        rejections::ROUTES,
         stats::ROUTES,
         imports::ROUTES,
         orders::ROUTES,
         transitions::ROUTES,
         fulfilment::ROUTES,
+        held::ROUTES,
         events::ROUTES,
         destinations::ROUTES,
         organisations::ROUTES,
+        rules::ROUTES,
         catalogue::ROUTES,
         keys::ROUTES,
+        whoami::ROUTES,
         limits::ROUTES,
         erasure::ROUTES,
         audit::ROUTES,

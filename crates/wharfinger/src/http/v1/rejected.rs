@@ -17,6 +17,7 @@ use wharfinger_core::dialect::{Action, Dialect};
 use wharfinger_core::dialects;
 use wharfinger_core::json::{Envelope, NameCase};
 use wharfinger_core::order::failure::RequestFailure;
+use wharfinger_core::order::ids::BatchId;
 use wharfinger_core::order::organisation::Scope;
 
 use super::answer::{Page, ok};
@@ -63,6 +64,9 @@ pub(super) static ROUTES: &[Route] = &[Route {
 struct Rejected {
     /// The order's position in the batch, from 0.
     index: u32,
+    /// The id of the order among rejections.
+    #[schemars(extend("format" = "uuid"))]
+    rejection_id: String,
     /// The line of the order, from 1, in an NDJSON body.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u32>,
@@ -141,7 +145,7 @@ async fn list(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailur
         data: page
             .results
             .into_iter()
-            .filter_map(|recorded| rejection(recorded, names))
+            .filter_map(|recorded| rejection(recorded, head.id, names))
             .collect(),
         next: page.next.map(|index| cursor::write("rejected", &index)),
     }))
@@ -269,7 +273,7 @@ fn is_gone(recorded: &Recorded) -> bool {
     }
 }
 
-fn rejection(recorded: Recorded, names: NameCase) -> Option<Rejected> {
+fn rejection(recorded: Recorded, batch: BatchId, names: NameCase) -> Option<Rejected> {
     let RecordedOutcome::Rejected(rejection) = recorded.outcome else {
         return None;
     };
@@ -283,6 +287,7 @@ fn rejection(recorded: Recorded, names: NameCase) -> Option<Rejected> {
     };
     Some(Rejected {
         index: recorded.index,
+        rejection_id: batch.order(recorded.index).to_string(),
         line: recorded.line,
         name: recorded.name,
         order,

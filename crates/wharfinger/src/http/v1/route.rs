@@ -46,6 +46,8 @@ pub(in crate::http) enum Kind {
     Waits,
     /// It receives orders for as long as the client sends them. It may name an organisation and be a dry run, like a batch.
     TakesOrders,
+    /// It receives one order, within the time limit of requests. It may name an organisation and be a dry run, like a batch.
+    TakesOneOrder,
 }
 
 /// An authenticated request.
@@ -67,7 +69,7 @@ impl Route {
             path: self.path,
             scope: self.scope,
             action: Action::Resource {
-                takes_orders: matches!(self.kind, Kind::TakesOrders),
+                takes_orders: matches!(self.kind, Kind::TakesOrders | Kind::TakesOneOrder),
             },
             summary: self.summary,
             parameters: self.parameters,
@@ -76,7 +78,7 @@ impl Route {
 
     /// Whether the time limit of requests applies.
     pub(in crate::http) fn has_time_limit(&self) -> bool {
-        self.kind == Kind::Plain
+        matches!(self.kind, Kind::Plain | Kind::TakesOneOrder)
     }
 
     /// Describes the bodies of the request and of the successful responses.

@@ -5,7 +5,9 @@ use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::outcome::Counts;
 
 use crate::store::Store;
-use crate::store::api::{Import, ImportEnd, ImportState, ImportStep, NewImport, StoreError};
+use crate::store::api::{
+    Import, ImportCursor, ImportEnd, ImportPage, ImportState, ImportStep, NewImport, StoreError,
+};
 use crate::store::engine::driver::{Connection, OptionalExtension, Row, params};
 use crate::store::engine::fault::Fault;
 use crate::store::write::job::Task;
@@ -21,6 +23,18 @@ impl Store {
         let key_id = key_id.to_owned();
         let find = move |connection: &Connection| find(connection, &key_id, id);
         self.readers.read(find).await
+    }
+
+    /// The imports of an API key, newest first.
+    pub async fn imports(
+        &self,
+        key_id: &str,
+        after: Option<ImportCursor>,
+        limit: usize,
+    ) -> Result<ImportPage, StoreError> {
+        let key_id = key_id.to_owned();
+        let list = move |connection: &Connection| list(connection, &key_id, after, limit);
+        self.readers.read(list).await
     }
 
     /// Begins an import, unless it exists. Returns its state.
@@ -45,17 +59,43 @@ impl Store {
     }
 }
 
+/// Selects imports, with the columns that [`read`] reads.
+const SELECT: &str = "select imports.id, organisation, name, state, lines, accepted, updated, unchanged, rejected, \
+                      began_at_ms, changed_at_ms, active_ms \
+                      from imports join dialects on dialects.id = dialect";
+/// What a selected import and its dialect must be.
+const INTACT: &str = "sound(imports.intact) and sound(dialects.intact)";
+
+/// A page of an API key's imports, newest first.
+fn list(
+    connection: &Connection,
+    key_id: &str,
+    after: Option<ImportCursor>,
+    limit: usize,
+) -> Result<ImportPage, Fault> {
+    let select = format!(
+        "{SELECT} where key_id = ?1 and (began_at_ms, imports.id) < (?2, ?3) and {INTACT} \
+         order by began_at_ms desc, imports.id desc limit ?4"
+    );
+    let (before_ms, before) = after.unwrap_or((i64::MAX, Uuid::max()));
+    let rows = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
+    let mut select = connection.prepare_cached(&select)?;
+    let imports = select.query_map(params![key_id, before_ms, before.as_bytes(), rows], read)?;
+    let last = imports.last().filter(|_| imports.len() >= limit.max(1));
+    Ok(ImportPage {
+        next: last.map(|last| (last.began_at_ms, last.id)),
+        imports,
+    })
+}
+
 /// Finds an import by API key and id.
 pub(crate) fn find(
     connection: &Connection,
     key_id: &str,
     id: Uuid,
 ) -> Result<Option<Import>, Fault> {
-    let select = "select imports.id, organisation, name, state, lines, accepted, updated, unchanged, rejected, \
-                  began_at_ms, changed_at_ms, active_ms \
-                  from imports join dialects on dialects.id = dialect where key_id = ?1 and imports.id = ?2 \
-                  and sound(imports.intact) and sound(dialects.intact)";
-    let mut select = connection.prepare_cached(select)?;
+    let select = format!("{SELECT} where key_id = ?1 and imports.id = ?2 and {INTACT}");
+    let mut select = connection.prepare_cached(&select)?;
     let found = select.query_row(params![key_id, id.as_bytes()], read);
     Ok(found.optional()?)
 }

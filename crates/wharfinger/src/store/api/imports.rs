@@ -40,6 +40,18 @@ pub struct Import {
     pub active_ms: u64,
 }
 
+/// A page of an API key's imports, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportPage {
+    /// The imports.
+    pub imports: Vec<Import>,
+    /// The import after which the next page begins. `None` at the end.
+    pub next: Option<ImportCursor>,
+}
+
+/// The import after which a page begins: when it was created, and its id.
+pub type ImportCursor = (i64, Uuid);
+
 /// Whether an import is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportState {

@@ -12,6 +12,7 @@ pub(super) mod imports;
 pub(super) mod maintenance;
 pub(super) mod orders;
 pub(super) mod receipts;
+pub(super) mod rejections;
 pub(super) mod replies;
 pub(super) mod stats;
 
@@ -25,8 +26,8 @@ pub use self::destinations::{
     Progress, ReplayFrom, Report, STORED_FORM, Selection, SigningSecret,
 };
 pub use self::directory::{
-    AuditEntry, AuditPage, COMMAND_LINE, Change, ConsoleSession, Directory, Key,
-    OrganisationChange, RATE_MAX, Rates, ReadAudit,
+    AllRules, AuditEntry, AuditPage, COMMAND_LINE, Change, ConsoleSession, Directory, Key,
+    OrganisationChange, OrganisationRules, RATE_MAX, Rates, ReadAudit,
 };
 pub use self::disk::{DISK_RETRY_AFTER, RETRY_AFTER, Room};
 pub use self::error::StoreError;
@@ -34,19 +35,25 @@ pub use self::feed::{
     Epoch, Event, EventKind, FeedBegins, FeedCursor, FeedEvent, FeedFilter, FeedPage, Growth,
     LAGGING_MAX, ReadFeed,
 };
-pub use self::imports::{Import, ImportEnd, ImportState, ImportStep, NewImport};
+pub use self::imports::{
+    Import, ImportCursor, ImportEnd, ImportPage, ImportState, ImportStep, NewImport,
+};
 pub use self::maintenance::{
     CheckReport, EraseCustomer, ErasedCustomer, Erasure, PurgeReport, PurgedOf,
 };
 pub use self::orders::{
     FoundOrder, Fulfil, Fulfilled, FulfilledOrder, History, HistoryCursor, HistoryEntry,
-    HistoryKind, KeepFound, ListCursor, ListOrders, ListPage, ListedBy, OrderCursor, OrderPage,
-    ReadOrders, Revision, TransitionById, TransitionByKey, TransitionRefused, TransitionResult,
-    TransitionedById,
+    HistoryKind, KeepFound, ListCursor, ListOrders, ListPage, ListedBy, MEND_ORDER, OrderCursor,
+    OrderPage, ReadOrders, Revision, TransitionById, TransitionByKey, TransitionRefused,
+    TransitionResult, TransitionedById,
 };
 pub use self::receipts::{
     OutcomeKind, RECEIPT_ORGANISATIONS_MAX, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage,
     ReceiptWarning, Recorded, RecordedOutcome, RecordedProblem, Rejection, ResultPage, Visible,
+};
+pub use self::rejections::{
+    Closed, DismissDone, DismissRejection, DismissResult, Dismissed, MendedBy, ReadRejections,
+    RejectedOrder, RejectionId, RejectionPage,
 };
 pub use self::replies::{Admitted, SaveReply, SavedReply, TransitionedByKey};
 pub use self::stats::{

@@ -48,6 +48,8 @@ pub struct ReadReceipts {
     pub dialect: Option<String>,
     /// Only the chunks of this import.
     pub import: Option<Uuid>,
+    /// Only batches that this API key sent.
+    pub key_id: Option<String>,
     /// The cursor: continue after this batch.
     pub after: Option<BatchId>,
     /// The most receipts to return. At least 1.
@@ -91,6 +93,10 @@ pub struct ReceiptHead {
     pub duration_ms: u64,
     /// The number of orders with each outcome.
     pub counts: Counts,
+    /// The number of its rejected orders that were mended since.
+    pub mended: u64,
+    /// The name of the file that the batch was read from.
+    pub file_name: Option<String>,
     /// The number of orders with warnings.
     pub warned: u64,
     /// The kinds of warnings, each with the first order that has it. Filled in only when a single receipt is read.

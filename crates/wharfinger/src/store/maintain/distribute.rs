@@ -24,17 +24,19 @@ enum Place {
 
 /// Each table. `schema_versions` and `copying` stay on the coordinator, and so do those of destinations and the sessions of the
 /// console: they are small, and change often.
-const TABLES: [(&str, Place); 30] = [
+const TABLES: [(&str, Place); 34] = [
     ("counters", Place::Organisation),
     ("blocks", Place::Organisation),
     ("order_leaves", Place::Organisation),
     ("fulfilments", Place::Organisation),
+    ("holds", Place::Organisation),
     ("open_orders", Place::Organisation),
     ("email_runs", Place::Organisation),
     ("email_parts", Place::Organisation),
     ("purges", Place::Organisation),
     ("erasures", Place::Organisation),
     ("rejections", Place::Organisation),
+    ("closed_rejections", Place::Organisation),
     ("stats", Place::Organisation),
     ("error_causes", Place::Organisation),
     ("products", Place::Organisation),
@@ -45,6 +47,7 @@ const TABLES: [(&str, Place); 30] = [
     ("admissions", Place::Organisation),
     ("batches", Place::Key("key_id")),
     ("mended_batches", Place::Key("key_id")),
+    ("batch_files", Place::Key("key_id")),
     ("imports", Place::Key("key_id")),
     ("stats_log", Place::Key("key_id")),
     ("answers", Place::Key("key_id")),
@@ -53,6 +56,7 @@ const TABLES: [(&str, Place); 30] = [
     ("organisations", Place::Everywhere),
     ("keys", Place::Everywhere),
     ("test_keys", Place::Everywhere),
+    ("rules", Place::Everywhere),
     ("dialects", Place::Everywhere),
     ("settings", Place::Everywhere),
     ("epochs", Place::Everywhere),

@@ -4,6 +4,9 @@
 //!
 //! May import: `receipts` (the encoding of rejected orders), `journal`, `api`, `format`.
 
+mod chunks;
+mod holding;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -12,14 +15,17 @@ use wharfinger_core::decide::catalogue::Demand;
 use wharfinger_core::dialect::{Draft, Number, Slot, Verdict};
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use wharfinger_core::order::outcome::Outcome;
-use wharfinger_core::order::problem::Problem;
+use wharfinger_core::rules::Hold;
 
+use self::chunks::{ChunkBuilders, line_number};
 use crate::store::api::replies::SaveReply;
+use crate::store::api::{AllRules, OrganisationRules};
 use crate::store::format::email_hash::{EmailHash, EmailKey};
 use crate::store::format::entry_addr::{ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
 use crate::store::journal::block::{self, Block, Frame};
-use crate::store::receipts::encoding::{self, Chunk, Kind, ListedOrder};
+use crate::store::receipts::encoding::{Chunk, Kind};
+use crate::store::receipts::mending::{Keys, Mending};
 
 /// A batch that is ready for the store: owned, compressed, and grouped by organisation.
 pub struct Submission {
@@ -50,6 +56,10 @@ pub struct Submission {
     pub(crate) import: Option<crate::store::api::ImportStep>,
     /// The batch whose rejected orders are sent again.
     pub(crate) mends: Option<BatchId>,
+    /// The rejected orders that it may mend.
+    pub(crate) mending: Option<Arc<Mending>>,
+    /// The name of the file that the orders were read from.
+    pub(crate) file_name: Option<String>,
     /// What orders request from their organisations' catalogues.
     demands: Vec<Arc<Demand>>,
     /// Order keys and senders' names, concatenated.
@@ -92,9 +102,18 @@ pub(crate) struct Group {
     pub rejected: u64,
     /// The number of orders with warnings, whether valid or rejected.
     pub warned: u64,
+    /// The rules of the organisation, if it has any.
+    pub rules: Option<Arc<OrganisationRules>>,
+    /// Why orders are held by those rules, by [`Row::hold`]. Orders that depend on what is stored are judged later.
+    pub holds: Vec<Hold>,
 }
 
 impl Group {
+    /// Why an order is held, as far as it depends on its text alone.
+    pub(crate) fn hold(&self, row: &Row) -> Option<&Hold> {
+        self.holds.get(row.hold? as usize)
+    }
+
     /// The hash of an order's e-mail address.
     pub(crate) fn email(&self, row: &Row) -> EmailHash {
         let emails = self.blocks[row.block as usize].emails.as_deref();
@@ -138,6 +157,8 @@ pub(crate) struct Row {
     pub number: Number,
     /// The position in [`Submission::demands`] of its demand on a catalogue.
     pub demand: Option<u32>,
+    /// The position in [`Group::holds`] of why a rule holds it.
+    pub hold: Option<u32>,
     /// The position in the batch.
     pub index: u32,
     /// The position among the valid orders of the batch.
@@ -183,6 +204,24 @@ impl Submission {
     pub fn remembered(mut self, save_reply: SaveReply<[Outcome]>) -> Self {
         self.save_reply = Some(save_reply);
         self
+    }
+
+    /// Names the rejected orders that the batch may mend.
+    #[must_use]
+    pub fn mending(mut self, mending: Option<Arc<Mending>>) -> Self {
+        self.mending = mending;
+        self
+    }
+
+    /// The keys of the valid orders, per organisation.
+    #[must_use]
+    pub fn keys(&self) -> Keys {
+        let of_group = |group: &Group| {
+            let keys = group.rows.iter().map(|row| self.text(row.key));
+            let keys = keys.filter(|key| !key.is_empty()).map(str::to_owned);
+            (group.organisation, keys.collect())
+        };
+        self.groups.iter().map(of_group).collect()
     }
 
     /// The text of a span.
@@ -234,8 +273,12 @@ pub struct Heading<'h> {
     pub policy: Policy,
     /// The batch whose rejected orders are sent again.
     pub mends: Option<BatchId>,
+    /// The name of the file that the orders were read from.
+    pub file_name: Option<&'h str>,
     /// The key that e-mail addresses are hashed with.
     pub email_key: EmailKey,
+    /// The rules of organisations that have any.
+    pub rules: Option<&'h AllRules>,
 }
 
 /// Prepares a judged batch for the store. This is most of the work of a batch, and needs no database. Call it on the thread of
@@ -280,9 +323,11 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
                     row.demand = u32::try_from(demands.len()).ok();
                     demands.push(Arc::clone(demand));
                 }
-                groups
-                    .of(organisation)
-                    .push(slot.raw, row, email, &arena.text);
+                let filling = groups.of(organisation);
+                if let Some(rules) = heading.rules {
+                    filling.judge(rules, heading.dialect, (slot, &mut row));
+                }
+                filling.push(slot.raw, row, email, &arena.text);
                 lines.extend(slot.line.map(line_number));
                 good += 1;
             }
@@ -315,12 +360,9 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         arena: arena.text,
         import: None,
         mends: heading.mends,
+        mending: None,
+        file_name: heading.file_name.map(str::to_owned),
     }
-}
-
-/// A line number in the stored type. Saturates.
-fn line_number(line: usize) -> u32 {
-    u32::try_from(line).unwrap_or(u32::MAX)
 }
 
 fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, valid: ValidIndex) -> Row {
@@ -331,6 +373,7 @@ fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, valid: ValidInd
         intent: draft.intent,
         number: draft.number,
         demand: None,
+        hold: None,
         index,
         valid,
         block: 0,
@@ -418,6 +461,8 @@ impl Groups {
                         blocks: Vec::new(),
                         rejected: 0,
                         warned: 0,
+                        rules: None,
+                        holds: Vec::new(),
                     },
                     open: block::Builder::default(),
                     entries: 0,
@@ -446,48 +491,5 @@ impl Groups {
             groups.push(group);
         }
         groups
-    }
-}
-
-/// The orders that the receipt stores details of, by organisation.
-struct ChunkBuilders {
-    kind: Kind,
-    builders: Vec<encoding::Builder>,
-    by_organisation: HashMap<Option<OrganisationId>, usize>,
-}
-
-impl ChunkBuilders {
-    fn of(kind: Kind) -> Self {
-        Self {
-            kind,
-            builders: Vec::new(),
-            by_organisation: HashMap::new(),
-        }
-    }
-
-    fn push(&mut self, slot: &Slot<'_>, index: u32, problems: &[Problem]) {
-        let new = self.builders.len();
-        let at = *self.by_organisation.entry(slot.organisation).or_insert(new);
-        if at == new {
-            self.builders
-                .push(encoding::Builder::new(slot.organisation, self.kind));
-        }
-        self.builders[at].push(ListedOrder {
-            index,
-            line: slot.line.map(line_number),
-            name: slot.name.as_deref(),
-            key: slot.key.as_deref(),
-            text: slot.raw,
-            problems,
-            warnings: &slot.warnings,
-        });
-    }
-
-    fn finish(self) -> Vec<Chunk> {
-        let mut chunks = Vec::new();
-        for builder in self.builders {
-            chunks.extend(builder.finish());
-        }
-        chunks
     }
 }

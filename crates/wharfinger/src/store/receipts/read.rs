@@ -8,6 +8,7 @@ use wharfinger_core::order::outcome::Counts;
 
 use super::extents::{self, BatchExtent};
 use super::rejections;
+use super::{closed, files};
 use crate::store::Store;
 use crate::store::api::{
     RECEIPT_ORGANISATIONS_MAX, ReadReceipts, ReceiptHead, ReceiptPage, StoreError, Visible,
@@ -56,6 +57,7 @@ pub(crate) fn receipts(
 ) -> Result<ReceiptPage, Fault> {
     let mut page = walk(connection, request, WALKED_MAX)?;
     hide_mended(connection, &mut page.receipts, &request.visible)?;
+    complete(connection, &mut page.receipts, &request.visible)?;
     Ok(page)
 }
 
@@ -88,24 +90,29 @@ fn walk(
 
 /// The ids of the requested receipts: the first, and the one after the last.
 fn id_bounds(request: &ReadReceipts) -> ([u8; 16], [u8; 16]) {
+    let (first, end) = bounds(request.received_from_ms, request.received_to_ms);
+    let after = request.after.map_or([u8::MAX; 16], BatchId::to_bytes);
+    (first, end.min(after))
+}
+
+/// The ids of batches received between two times: the first, and the one after the last.
+pub(super) fn bounds(from_ms: Option<i64>, to_ms: Option<i64>) -> ([u8; 16], [u8; 16]) {
     let id_at = |ms: i64| {
         let ms = ms.clamp(0, ID_TIME_MAX).cast_unsigned();
         BatchId::new(ms, 0).to_bytes()
     };
-    let from = request.received_from_ms.unwrap_or(0);
-    let first = id_at(from.saturating_sub(CLOCK_STEP_MS));
-    let end = match request.received_to_ms {
+    let first = id_at(from_ms.unwrap_or(0).saturating_sub(CLOCK_STEP_MS));
+    let end = match to_ms {
         Some(to) => id_at(to.saturating_add(CLOCK_STEP_MS)),
         None => [u8::MAX; 16],
     };
-    let after = request.after.map_or([u8::MAX; 16], BatchId::to_bytes);
-    (first, end.min(after))
+    (first, end)
 }
 
 fn is_wanted(head: &ReceiptHead, extents: &[BatchExtent], request: &ReadReceipts) -> bool {
     let at_ms = head.received_at_ms;
     let organisation = request.organisation;
-    let dialect = request.dialect.as_ref();
+    let (dialect, key_id) = (request.dialect.as_ref(), request.key_id.as_ref());
     let status = request.status;
     let is_of = |organisation| {
         request.visible.shows(Some(organisation), &head.key_id)
@@ -120,6 +127,7 @@ fn is_wanted(head: &ReceiptHead, extents: &[BatchExtent], request: &ReadReceipts
             .import
             .is_none_or(|import| head.import == Some(import))
         && dialect.is_none_or(|dialect| *dialect == head.dialect)
+        && key_id.is_none_or(|key_id| *key_id == head.key_id)
         && status.is_none_or(|status| status == head.counts.status())
 }
 
@@ -138,7 +146,33 @@ pub(crate) fn receipt(
         head.warnings = rejections::kinds_of_warnings(connection, batch, shows)?;
     }
     hide_mended(connection, std::slice::from_mut(&mut head), visible)?;
+    complete(connection, std::slice::from_mut(&mut head), visible)?;
     Ok(Some(head))
+}
+
+/// Adds what other tables have about receipts: how many of the rejected orders were mended, and the file's name.
+fn complete(
+    connection: &Connection,
+    heads: &mut [ReceiptHead],
+    visible: &Visible,
+) -> Result<(), Fault> {
+    let rejected = heads.iter().filter(|head| head.counts.rejected > 0);
+    let rejected = Vec::from_iter(rejected.map(|head| head.id));
+    let mended = match rejected.as_slice() {
+        [] => HashMap::new(),
+        rejected => closed::count_mended(connection, rejected)?,
+    };
+    let all = heads.iter().map(|head| (head.id, head.key_id.as_str()));
+    let mut files = files::of_batches(connection, &Vec::from_iter(all))?;
+    for head in heads {
+        for (organisation, count) in mended.get(&head.id).into_iter().flatten() {
+            if visible.shows(*organisation, &head.key_id) {
+                head.mended += count;
+            }
+        }
+        head.file_name = files.remove(&head.id);
+    }
+    Ok(())
 }
 
 /// Hides which batches were mended where the caller sees nothing of those. If such a batch is gone, only the key that
@@ -168,7 +202,7 @@ fn hide_mended(
 }
 
 /// As [`find`], of several batches in one statement on PostgreSQL, where it saves round trips.
-fn find_all(
+pub(super) fn find_all(
     connection: &Connection,
     batches: &HashSet<BatchId>,
 ) -> Result<Vec<(ReceiptHead, Vec<BatchExtent>)>, Fault> {
@@ -206,6 +240,8 @@ fn read(row: &Row<'_>) -> Result<(ReceiptHead, Vec<BatchExtent>), Fault> {
         organisations: Vec::new(),
         organisations_total: 0,
         counts: Counts::default(),
+        mended: 0,
+        file_name: None,
         warned: 0,
         warnings: Vec::new(),
     };
@@ -268,6 +304,7 @@ mod tests {
             status: None,
             dialect: None,
             import: Some(IMPORT),
+            key_id: None,
             after: None,
             limit: 100,
         };

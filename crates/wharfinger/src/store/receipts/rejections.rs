@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
 
 use super::causes::without_indexes;
+use super::closed;
 use super::encoding::{self, Chunk, Kind};
 use super::extents::{read_organisation, stored_organisation};
 use super::mentions::{Slice, keys_that_reach};
@@ -136,6 +137,7 @@ pub(crate) fn erase(
         if let Some((orders, of_chunk)) = encoding::without_mentions(&orders, address)? {
             update.execute((chunk, orders))?;
             erase_attributes(connection, organisation, batch, &of_chunk)?;
+            closed::erase_notes_of(connection, batch, &of_chunk)?;
             erased += of_chunk.len() as u64;
             batches.push(batch);
         }
@@ -207,6 +209,23 @@ pub(crate) fn read_all(connection: &Connection, batch: BatchId) -> Result<Vec<Re
         )?);
     }
     Ok(found)
+}
+
+/// Passes each listed order of the wanted organisations and kinds of a batch to `note`, one chunk after the other.
+pub(crate) fn for_each(
+    connection: &Connection,
+    batch: BatchId,
+    is_wanted: impl Fn(Option<OrganisationId>, Kind) -> bool,
+    mut note: impl FnMut(Recorded),
+) -> Result<(), Fault> {
+    for chunk in chunk_heads(connection, batch, 0)? {
+        if is_wanted(chunk.organisation, chunk.kind) {
+            let orders = read_orders(connection, &chunk)?;
+            let orders = encoding::read(chunk.organisation, chunk.kind, &orders)?;
+            orders.into_iter().for_each(&mut note);
+        }
+    }
+    Ok(())
 }
 
 /// A rejected order whose errors are to be read.

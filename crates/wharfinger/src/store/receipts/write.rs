@@ -3,6 +3,7 @@
 use uuid::Uuid;
 use wharfinger_core::order::ids::BatchId;
 
+use super::files;
 use crate::store::engine::driver::{Connection, Insert, ToValue, Value};
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
@@ -25,6 +26,8 @@ pub(crate) struct NewReceipt {
     pub import: Option<Uuid>,
     /// The batch whose rejected orders it sends again.
     pub mends: Option<BatchId>,
+    /// The name of the file that it was read from.
+    pub file_name: Option<String>,
     /// Its extent in each organisation, as [`crate::store::receipts::extents::from_json`] reads it.
     pub extents: String,
 }
@@ -72,7 +75,11 @@ pub(crate) fn write(connection: &Connection, receipts: &[NewReceipt]) -> Result<
     if receipts.iter().any(|receipt| receipt.mends.is_some()) {
         write_mended(connection, receipts)?;
     }
-    Ok(())
+    let named = receipts.iter().filter_map(|receipt| {
+        let name = receipt.file_name.as_deref()?;
+        Some((receipt.batch, receipt.key_id.as_str(), name))
+    });
+    files::write(connection, named)
 }
 
 /// Writes which batches the receipts mend.

@@ -8,10 +8,6 @@ use crate::store::format::dialect_id::DialectId;
 use crate::store::receipts::causes::Causes;
 
 /// A rejected order that was mended or dismissed.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the routes of rejections are to use it")
-)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClosedRejection<'r> {
     /// The API key that sent the batch in which it was rejected.
@@ -29,10 +25,6 @@ pub(crate) struct ClosedRejection<'r> {
 impl Deltas {
     /// Counts a rejected order as closed, for each cause of its rejection. Call it in the transaction that closes the rejection,
     /// once for each rejection.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the routes of rejections are to use it")
-    )]
     pub(crate) fn close_rejection(&mut self, closed: &ClosedRejection<'_>) {
         let of = OfBatch {
             key_id: closed.key_id,

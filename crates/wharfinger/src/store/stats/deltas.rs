@@ -82,7 +82,7 @@ impl Deltas {
     }
 
     /// Counts a rejected order as mended or dismissed, for each cause of its rejection.
-    pub(super) fn close(
+    pub(crate) fn close(
         &mut self,
         of: OfBatch<'_>,
         organisation: Option<OrganisationId>,

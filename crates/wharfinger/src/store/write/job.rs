@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
-use wharfinger_core::order::ids::OrganisationId;
+use wharfinger_core::order::ids::{BatchId, OrganisationId};
 
 use super::txn::WriteTxn;
 use crate::store::api::StoreError;
@@ -40,7 +40,7 @@ pub(crate) struct Writes {
     pub organisations: Vec<OrganisationId>,
     /// A dialect that it assigns a number to, unless it has one. Assigning a number needs the store.
     pub dialect: Option<&'static str>,
-    /// The number of the lock of an import, or of the directory, if it writes to one.
+    /// The number of the lock of an import, of the rejected orders of a batch, or of the directory, if it writes to one.
     pub lock: Option<i64>,
 }
 
@@ -103,6 +103,11 @@ impl Task {
         Self::on_locked(import_number(key_id, id))
     }
 
+    /// A task that closes rejected orders of a batch, and writes to the audit log.
+    pub(crate) fn on_rejections(batch: BatchId) -> Self {
+        Self::on_locked(rejections_number(batch))
+    }
+
     /// A task that rolls up statistics, and writes to nothing else.
     pub(crate) fn on_stats() -> Self {
         Self {
@@ -125,7 +130,11 @@ impl Task {
         task.writes.anything = batch.has_demands();
         task.writes.dialect = Some(batch.dialect);
         let step = batch.import.as_ref();
-        task.writes.lock = step.map(|step| import_number(&batch.key_id, step.id));
+        // No batch of an import mends another one.
+        task.writes.lock = match &batch.mending {
+            Some(mending) => Some(rejections_number(mending.batch)),
+            None => step.map(|step| import_number(&batch.key_id, step.id)),
+        };
         task.batch = Some(Arc::clone(batch));
         task
     }
@@ -134,6 +143,11 @@ impl Task {
 /// The number of the lock of an import.
 fn import_number(key_id: &str, id: Uuid) -> i64 {
     lock_number(&format!("import\0{key_id}\0{id}"))
+}
+
+/// The number of the lock of a batch's rejected orders.
+fn rejections_number(batch: BatchId) -> i64 {
+    lock_number(&format!("rejections\0{batch}"))
 }
 
 /// A hash of the name of a lock.

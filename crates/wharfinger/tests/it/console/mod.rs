@@ -1,7 +1,9 @@
 //! The console in a real browser.
 
 mod batches;
+mod demo;
 mod errors;
+mod forms;
 mod orders;
 mod sessions;
 mod settings;

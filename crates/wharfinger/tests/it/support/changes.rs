@@ -15,7 +15,7 @@ use super::case::{self, Case, Exchange, Step};
 use super::client::{Request, Response};
 use super::fixture::{basic, secret_of};
 use super::server::{Server, run};
-use super::v1::{self, order, submit};
+use super::v1::{self, order, order_id, submit};
 
 /// The case of each vendor's dialect that has a request for each route that changes something. The last step for a route is its
 /// change. All others are sent first.
@@ -50,6 +50,8 @@ impl Change {
         });
         let (method, template, _) =
             route.unwrap_or_else(|| panic!("{method} {target} is not a route"));
+        // Sending a rejected order again is a submission too.
+        let resubmits = template.ends_with("/resubmit");
         let submits = |operation: &Operation| {
             (operation.method, operation.path) == (method, template)
                 && matches!(operation.action, Action::Submit { .. })
@@ -57,7 +59,7 @@ impl Change {
         Self {
             dialect: dialect.id(),
             route: (method, template),
-            submits: dialect.operations().iter().any(submits),
+            submits: resubmits || dialect.operations().iter().any(submits),
             target: target.to_owned(),
             body: body.to_owned(),
             headers,
@@ -137,6 +139,7 @@ pub(crate) fn changes(server: &Server, administrator: &str) -> Vec<Change> {
         .flat_map(|case| of_vendor(server, &case))
         .collect();
     changes.extend(of_orders(server));
+    changes.extend(of_held_orders(server, administrator));
     changes.extend(of_administration(server, administrator));
     changes
 }
@@ -183,6 +186,10 @@ fn of_orders(server: &Server) -> Vec<Change> {
     let change =
         |method, target: &str, body: &str| native(&secret_of("one"), (method, target), body);
     let (good, bad) = (order("B-1"), r#"{"key":"B-2"}"#);
+    let faulty = [json!({"key": "B-3"}), json!({"key": "B-4"})];
+    let (rejected, _) = submit(server, "TRK001", &faulty);
+    let of_rejection =
+        |at: usize, action: &str| format!("/v1/rejections/{}/{action}", order_id(&rejected, at));
     let of_order = |at: usize, action: &str| format!("/v1/orders/{}/{action}", ids[at]);
     let many = |at: usize| format!(r#"{{"ids":["{}"]}}"#, ids[at]);
     vec![
@@ -191,11 +198,45 @@ fn of_orders(server: &Server) -> Vec<Change> {
             "/v1/batches?organisation=TRK001",
             &format!("[{good},{bad},{good}]"),
         ),
+        change(
+            "POST",
+            &of_rejection(0, "resubmit"),
+            &order("B-3").to_string(),
+        ),
+        change("POST", &of_rejection(1, "dismiss"), r#"{"note":"a test"}"#),
         change("POST", &of_order(0, "process"), ""),
         change("POST", &of_order(1, "cancel"), ""),
         change("POST", "/v1/orders/process", &many(2)),
         change("POST", "/v1/orders/cancel", &many(3)),
         change("PUT", &of_order(4, "fulfilment"), r#"{"status":"picked"}"#),
+    ]
+}
+
+/// Changes of orders that a rule holds, and of rules.
+fn of_held_orders(server: &Server, administrator: &str) -> Vec<Change> {
+    let rules = json!({"rules": [{"name": "held", "when": "order.key.startsWith('HELD-')", "sentence": "For a test."}]});
+    let set = native(
+        administrator,
+        ("PUT", "/v1/organisations/TRK001/rules"),
+        &rules.to_string(),
+    );
+    let answer = server.send(&set.request());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let orders: Vec<_> = (0..3)
+        .map(|number| order(&format!("HELD-{number}")))
+        .collect();
+    let (_, ids) = submit(server, "TRK001", &orders);
+    let change = |(method, action): (&str, &str), at: usize, body: &str| {
+        let target = format!("/v1/orders/{}/{action}", ids[at]);
+        native(&secret_of("one"), (method, &target), body)
+    };
+    let mut mended = order("HELD-2");
+    mended["instructions"] = "mended".into();
+    vec![
+        set,
+        change(("POST", "release"), 0, r#"{"note":"seen"}"#),
+        change(("POST", "refuse"), 1, ""),
+        change(("PUT", "text"), 2, &mended.to_string()),
     ]
 }
 

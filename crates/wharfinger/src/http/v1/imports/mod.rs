@@ -13,14 +13,17 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 use wharfinger_core::dialect::Parameter;
-use wharfinger_core::dialect::ParameterKind::{Boolean, Dialect, Number, OneOf, Organisation};
+use wharfinger_core::dialect::ParameterKind::{
+    Boolean, Dialect, FileName, Number, OneOf, Organisation,
+};
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::Scope;
 
-use super::answer::{ok, time};
-use super::input;
-use super::parameters::query;
+use super::answer::{Page, ok, time};
+use super::cursor;
+use super::input::{self, Listing};
+use super::parameters::{PAGE, query};
 use super::problems::Problem;
 use super::route::{Kind, Route};
 use crate::http::describe::{Bodies, Content, EVENTS, LINES};
@@ -56,6 +59,11 @@ pub(super) static ROUTES: &[Route] = &[
                 "Number of lines that are already committed. Default: 0",
             ),
             Parameter::header(
+                "wharfinger-file-name",
+                FileName,
+                "The name of the file that the orders were read from, percent-encoded UTF-8. The receipts name it",
+            ),
+            Parameter::header(
                 "import-complete",
                 OneOf(&["?0", "?1"]),
                 "`?0`: another request will send more lines. `?1`: this request sends the last ones. Default: `?1`",
@@ -69,6 +77,17 @@ pub(super) static ROUTES: &[Route] = &[
                 .may_have(lines(other))
         },
         handler: |r| Box::pin(receive::receive(r.app, r.call, r.headers, r.body)),
+    },
+    Route {
+        name: "list_imports",
+        method: "GET",
+        path: "/v1/imports",
+        scope: Some(Scope::OrdersRead),
+        kind: Kind::Plain,
+        summary: "List the imports of the calling key, newest first",
+        parameters: PAGE,
+        bodies: Bodies::page::<ImportView>,
+        handler: |r| Box::pin(list(r.app, r.call)),
     },
     Route {
         name: "show_import",
@@ -162,6 +181,24 @@ fn refuse_idempotency_key(call: &Call<'_>) -> Result<(), RequestFailure> {
 
 fn bad(what: &str) -> RequestFailure {
     RequestFailure::BadParameter(what.into())
+}
+
+/// Lists the imports of the calling key. Others do not see them.
+async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    let listing = Listing::new(call)?;
+    let after = listing.after.map(|after| cursor::read("imports", after));
+    let after = after.transpose()?;
+    let after = after.map(|(began_at_ms, id)| (began_at_ms, Uuid::from_bytes(id)));
+    let key_id = call.authenticated.key_id();
+    let page = app.store.imports(key_id, after, listing.limit);
+    let page = page.await.map_err(|error| call.failure(error))?;
+    let imports = page.imports.iter();
+    Ok(ok(&Page {
+        data: imports.map(|import| view(app, call, import)).collect(),
+        next: page
+            .next
+            .map(|next| cursor::write("imports", &(next.0, next.1.into_bytes()))),
+    }))
 }
 
 /// Shows an import's progress. As an event stream, sends each change until the import ends.

@@ -26,7 +26,7 @@ use crate::imports::{self, Part, Pieces, Source, Stopped, Trial};
 use crate::intake;
 use crate::intake::app::App;
 use crate::intake::claims::Receiving;
-use crate::intake::request_context::{BatchOptions, Call, OwnedCall};
+use crate::intake::request_context::{BatchOptions, Call, OwnedCall, file_name};
 use crate::runtime::budget::Lease;
 use crate::store::{Import, ImportEnd, ImportState, NewImport, StoreError};
 
@@ -43,6 +43,7 @@ pub(super) async fn receive(
     refuse_idempotency_key(call)?;
     let query = Query::new(&call.head, call.operation)?;
     let written_in = convert::dialect_named(query.get("dialect"), call.dialect)?;
+    let file_name = file_name(&call.head)?;
     let id = client_id(call)?;
     let said = Said::of(headers)?;
     if body::media(headers) != Some(Media::Lines) && headers.contains_key("content-type") {
@@ -66,7 +67,10 @@ pub(super) async fn receive(
     };
     let part = |receiving, lines_before| Part {
         call: OwnedCall::of(call),
-        options: BatchOptions::for_dialect(written_in),
+        options: BatchOptions {
+            file_name: file_name.clone(),
+            ..BatchOptions::for_dialect(written_in)
+        },
         id,
         lines_before,
         receiving,

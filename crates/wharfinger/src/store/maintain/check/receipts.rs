@@ -41,11 +41,22 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     check.expect(lost == 0, || {
         format!("{lost} lists of rejected orders belong to no batch")
     });
-    let select = "select count(*) from mended_batches where not exists \
-                  (select 1 from batches where batches.key_id = mended_batches.key_id and batches.id = batch)";
+    for table in ["mended_batches", "batch_files"] {
+        let select = format!(
+            "select count(*) from {table} where not exists \
+             (select 1 from batches where batches.key_id = {table}.key_id and batches.id = batch)"
+        );
+        let lost: i64 = check.connection.query_row(&select, (), |row| row.get(0))?;
+        check.expect(lost == 0, || {
+            format!("{lost} rows of table {table} belong to no batch")
+        });
+    }
+    let select = "select count(*) from closed_rejections where not exists (select 1 from rejections where \
+                  rejections.batch = closed_rejections.batch and rejections.organisation = closed_rejections.organisation \
+                  and kind = 0 and first_index <= place and place <= last_index)";
     let lost: i64 = check.connection.query_row(select, (), |row| row.get(0))?;
     check.expect(lost == 0, || {
-        format!("{lost} rows of table mended_batches belong to no batch")
+        format!("{lost} rows of table closed_rejections belong to no rejected order")
     });
     Ok(())
 }

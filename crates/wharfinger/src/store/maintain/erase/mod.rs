@@ -9,7 +9,10 @@
 //! follow. At the end the log is checkpointed and emptied.
 
 mod blocks;
+mod dismissals;
 mod find;
+mod hold_notes;
+mod vacuum;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -23,12 +26,12 @@ use wharfinger_core::reading::email;
 
 use self::blocks::Blocks;
 use self::find::{find, places_of, scan};
+use self::vacuum::vacuum;
 use crate::clock;
 use crate::store::addresses::erase::{sweep, unfinished};
 use crate::store::addresses::jobs::{self, Left};
 use crate::store::api::{EraseCustomer, ErasedCustomer, Erasure, StoreError, TransitionById};
 use crate::store::destinations::attempts;
-use crate::store::engine::connection::Use;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::engine::home::Home;
@@ -122,7 +125,10 @@ impl Store {
         erasing.note(&orders).await?;
         erasing.customer().await?;
         erasing.texts(&orders).await?;
+        erasing.hold_notes(&orders).await?;
         erasing.rejections().await?;
+        erasing.notes().await?;
+        erasing.file_names().await?;
         erasing.statistics().await?;
         erasing.answers().await?;
         erasing.deliveries().await?;
@@ -446,6 +452,7 @@ fn cancel(txn: &mut WriteTxn<'_>, orders: &[EntryAddr], who: &str) -> Result<u64
         ids: Vec::new(),
         reach: OrgAccess::All,
         wanted: Move::Cancel { release_key: false },
+        note: None,
         key_id: who.to_owned(),
         save_reply: None,
     };
@@ -463,28 +470,4 @@ fn is_there(journal: &mut Journal<'_>, order: EntryAddr) -> Result<bool, Fault> 
 fn first_block(connection: &Connection, organisation: OrganisationId) -> Result<BlockId, Fault> {
     let start = journal::start::start(connection, organisation)?;
     Ok(BlockId::new(organisation, start.block))
-}
-
-/// Tables with data that can identify a person.
-const TABLES_OF_PERSONS: [&str; 9] = [
-    "answers",
-    "blocks",
-    "customers",
-    "delivery_attempts",
-    "email_parts",
-    "fulfilments",
-    "order_leaves",
-    "parked_orders",
-    "rejections",
-];
-
-/// Vacuums the tables with personal data, on PostgreSQL. A full vacuum rewrites them, so that no old row versions remain.
-fn vacuum(home: &Home, is_whole: bool) -> Result<bool, Fault> {
-    let connection = home.connect(Use::Write)?;
-    connection.execute_batch("set statement_timeout = 0")?;
-    let how = if is_whole { "vacuum (full)" } else { "vacuum" };
-    for table in TABLES_OF_PERSONS {
-        connection.execute_batch(&format!("{how} {table}"))?;
-    }
-    Ok(is_whole)
 }
