@@ -55,7 +55,9 @@ fn a_session_that_ends_in_the_middle_of_a_form_loses_nothing() {
         browser.find("main button").click();
         browser.wait("document.querySelector('[role=alert]').textContent.includes('wrong')");
         browser.find("[name=id]").fill("full");
-        browser.find("[name=secret]").fill(&fixture::secret_of("full"));
+        browser
+            .find("[name=secret]")
+            .fill(&fixture::secret_of("full"));
         browser.find("main button").click();
         browser.wait("document.querySelector('h1').textContent === 'Send this form?'");
         let shown = browser.find("main pre").property("textContent");
@@ -170,7 +172,10 @@ fn hostile_fields_are_kept_as_they_are() {
     let page = server.send(&request.header("sec-fetch-site", "same-origin"));
     assert_eq!(page.status, 401);
     let text = page.text();
-    assert!(!text.contains("<script>") && !text.contains("<img"), "{text}");
+    assert!(
+        !text.contains("<script>") && !text.contains("<img"),
+        "{text}"
+    );
     for kept in [
         r#"name="kept.&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;" value="&quot;&gt;&lt;img src=x&gt;""#,
         r#"name="kept.kept.a" value="b""#,
@@ -183,8 +188,18 @@ fn hostile_fields_are_kept_as_they_are() {
     let body = "id=full&secret=full-secret&form=%2F%2Fevil.example%2F&kept.a=b";
     let again = server.send(&Request::new("POST", "/console/sign-in").body(body));
     assert_eq!(again.status, 200);
-    assert!(again.text().contains(r#"<form method="post" action="/console">"#), "{}", again.text());
-    for next in ["%2F%2Fevil.example", "https%3A%2F%2Fevil.example", "%2Fconsole%2F..%2Fv1"] {
+    assert!(
+        again
+            .text()
+            .contains(r#"<form method="post" action="/console">"#),
+        "{}",
+        again.text()
+    );
+    for next in [
+        "%2F%2Fevil.example",
+        "https%3A%2F%2Fevil.example",
+        "%2Fconsole%2F..%2Fv1",
+    ] {
         let body = format!("id=full&secret=full-secret&next={next}");
         let entered = server.send(&Request::new("POST", "/console/sign-in").body(body));
         assert_eq!(entered.header("location"), Some("/console"), "{next}");
