@@ -1,10 +1,259 @@
-//! Not written yet.
+//! `/console/keys`: API keys are listed, made, rotated and revoked.
 
 use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use http::{Method, StatusCode};
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
-use crate::visit::Shared;
+use crate::api::{self, Refused, segment};
+use crate::page::{self, Page};
+use crate::parts::{
+    Confirm, Listed, empty, form, label, once_field, pager, secret, table, text_field, time,
+};
+use crate::visit::{Posted, Shared, Visit};
+
+const PATH: &str = "/console/keys";
+const SCOPES: [(&str, &str); 3] = [
+    ("orders:write", "Send orders and change their state"),
+    ("orders:read", "Read orders, batches and events"),
+    (
+        "admin",
+        "Administer organisations, keys, catalogues and destinations",
+    ),
+];
 
 /// The routes.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
+        .route(PATH, get(list).post(create))
+        .route("/console/keys/new", get(new))
+        .route("/console/keys/{id}/rotate", get(ask_rotate).post(rotate))
+        .route("/console/keys/{id}/revoke", get(ask_revoke).post(revoke))
+}
+
+/// A key, as `/v1/keys` shows it.
+#[derive(Debug, Deserialize)]
+struct Key {
+    id: String,
+    #[serde(default)]
+    secret: Option<String>,
+    organisations: Option<Vec<String>>,
+    scopes: Vec<String>,
+    created_at: String,
+    expires_at: Option<String>,
+    revoked_at: Option<String>,
+    last_used_at: Option<String>,
+    requests_per_second: Option<u32>,
+    orders_per_second: Option<u32>,
+    test: bool,
+}
+
+async fn list(visit: Visit) -> Response {
+    let query = [("limit", "50"), ("after", visit.query("after"))];
+    let keys: Listed<Key> = match visit.get(&api::target("/v1/keys", &query)).await {
+        Ok(keys) => keys,
+        Err(refused) => return page::refused(&visit, &refused),
+    };
+    let content = html! {
+        div.head {
+            p.hint { "A key is for one program or one person. Its secret is shown once, when it is made." }
+            a.button.main href="/console/keys/new" { "New key" }
+        }
+        @if visit.query("did") == "revoked" { p.notice.good role="status" { "The key was revoked. No request with it is accepted any more." } }
+        @if keys.data.is_empty() { (empty("There are no keys.", &html! {})) }
+        @else { (table("API keys", &rows(&visit, &keys.data))) }
+        (pager(&visit, PATH, &[], keys.next.as_deref()))
+    };
+    Page::new(&visit, "Keys").show(&content)
+}
+
+fn rows(visit: &Visit, keys: &[Key]) -> Markup {
+    html! {
+        thead { tr { th scope="col" { "Key" } th scope="col" { "Scopes" } th scope="col" { "Organisations" } th scope="col" { "Last used" } th scope="col" { "Made" } th scope="col" { "Actions" } } }
+        tbody {
+            @for key in keys {
+                tr {
+                    td {
+                        code { (key.id) } " "
+                        @if key.test { (label("test", "plain")) " " }
+                        @if key.revoked_at.is_some() { (label("revoked", "quiet")) }
+                        @if key.id == visit.session.key_id { (label("yours", "good")) }
+                    }
+                    td { (key.scopes.join(", ")) (rates(key)) }
+                    td { @match &key.organisations { Some(codes) => (some_of(codes)), None => "all" } }
+                    td { @if let Some(at) = &key.last_used_at { (time(at)) } @else { "never" } }
+                    td {
+                        (time(&key.created_at))
+                        @if let Some(at) = &key.expires_at { p.hint { "expires " (time(at)) } }
+                        @if let Some(at) = &key.revoked_at { p.hint { "revoked " (time(at)) } }
+                    }
+                    td {
+                        @if key.revoked_at.is_none() {
+                            a href=(format!("{PATH}/{}/rotate", segment(&key.id))) aria-label=(format!("Rotate {}", key.id)) { "Rotate" }
+                            " · "
+                            a href=(format!("{PATH}/{}/revoke", segment(&key.id))) aria-label=(format!("Revoke {}", key.id)) { "Revoke" }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn rates(key: &Key) -> Markup {
+    html! {
+        @if let Some(rate) = key.requests_per_second { p.hint { (rate) " requests/s" } }
+        @if let Some(rate) = key.orders_per_second { p.hint { (rate) " orders/s" } }
+    }
+}
+
+/// The first codes of a list.
+fn some_of(codes: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let shown = codes.iter().take(SHOWN).map(String::as_str);
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    match codes.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+async fn new(visit: Visit) -> Response {
+    form_page(
+        &visit,
+        &|_| String::new(),
+        &["orders:write".into(), "orders:read".into()],
+        None,
+    )
+}
+
+fn form_page(
+    visit: &Visit,
+    value: &dyn Fn(&str) -> String,
+    scopes: &[String],
+    refused: Option<&Refused>,
+) -> Response {
+    let content = html! {
+        (once_field())
+        fieldset {
+            legend { "What it may do" }
+            @for (scope, about) in SCOPES.iter().filter(|(scope, _)| visit.session.may(scope)) {
+                label.option { input type="checkbox" name="scope" value=(scope) checked[scopes.iter().any(|one| one == scope)]; span { code { (scope) } " " (about) } }
+            }
+        }
+        (text_field("organisations", "Organisations: codes, with commas between them. Empty for all", &value("organisations")))
+        (text_field("expires_in", "Expires after, such as 90d or 12h. Empty for never", &value("expires_in")))
+        div.row {
+            (text_field("orders_per_second", "Orders a second, at most", &value("orders_per_second")))
+            (text_field("requests_per_second", "Requests a second, at most", &value("requests_per_second")))
+        }
+        label.option { input type="checkbox" name="test" value="true" checked[!value("test").is_empty()]; span { "A key for tests: it may ask for failures" } }
+        div.actions { button.main type="submit" { "Make the key" } a href=(PATH) { "Cancel" } }
+    };
+    let status = refused.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY);
+    Page::new(visit, "New key").status(status).show(&html! {
+        @if let Some(refused) = refused { p.notice.bad role="alert" { (refused.sentence()) } }
+        div.narrow { (form(visit, PATH, &content)) }
+    })
+}
+
+async fn create(posted: Posted) -> Response {
+    let visit = &posted.visit;
+    let scopes: Vec<String> = posted.fields("scope").map(str::to_owned).collect();
+    let codes = posted.field("organisations").split(',').map(str::trim);
+    let codes: Vec<&str> = codes.filter(|code| !code.is_empty()).collect();
+    let mut body = Map::new();
+    body.insert("scopes".into(), json!(scopes));
+    if codes.is_empty() {
+        body.insert("all_organisations".into(), true.into());
+    } else {
+        body.insert("organisations".into(), json!(codes));
+    }
+    for name in [
+        "expires_in",
+        "orders_per_second",
+        "requests_per_second",
+        "test",
+    ] {
+        let value = posted.field(name).trim();
+        if !value.is_empty() {
+            body.insert(name.into(), value.into());
+        }
+    }
+    let body = Value::from(body).to_string();
+    let made = visit
+        .send_once(Method::POST, "/v1/keys", body.into(), posted.field("once"))
+        .await;
+    let key: Result<Key, _> = made.and_then(|made| made.json());
+    match key {
+        Ok(key) => shown_once(visit, "The new key", &key),
+        Err(refused) => {
+            let value = |name: &str| posted.field(name).to_owned();
+            form_page(visit, &value, &scopes, Some(&refused))
+        }
+    }
+}
+
+fn shown_once(visit: &Visit, title: &str, key: &Key) -> Response {
+    let value = key.secret.as_deref().unwrap_or_default();
+    let next = html! { p { a href=(PATH) { "Go to the keys" } } };
+    secret(
+        visit,
+        title,
+        &[("Key id", &key.id), ("Secret", value)],
+        &next,
+    )
+}
+
+async fn ask_rotate(visit: Visit) -> Response {
+    let id = visit.path("id").to_owned();
+    Confirm {
+        title: "Rotate this key?",
+        about: html! { p { "The key " code { (id) } " gets a new secret. The old secret stops working at once." } (once_field()) },
+        action: &format!("{PATH}/{}/rotate", segment(&id)),
+        button: "Rotate the key",
+        back: PATH,
+    }
+    .show(&visit)
+}
+
+async fn rotate(posted: Posted) -> Response {
+    let visit = &posted.visit;
+    let target = format!("/v1/keys/{}/rotate", segment(visit.path("id")));
+    let made = visit
+        .send_once(Method::POST, &target, "{}".into(), posted.field("once"))
+        .await;
+    let key: Result<Key, _> = made.and_then(|made| made.json());
+    match key {
+        Ok(key) => shown_once(visit, "The key's new secret", &key),
+        Err(refused) => page::refused(visit, &refused),
+    }
+}
+
+async fn ask_revoke(visit: Visit) -> Response {
+    let id = visit.path("id").to_owned();
+    let is_own = id == visit.session.key_id;
+    Confirm {
+        title: "Revoke this key?",
+        about: html! {
+            p { "The key " code { (id) } " stops working at once, for good. Sessions of the console that began with it end." }
+            @if is_own { p.notice.warm { "You are signed in with this key. You are signed out then." } }
+        },
+        action: &format!("{PATH}/{}/revoke", segment(&id)),
+        button: "Revoke the key",
+        back: PATH,
+    }
+    .show(&visit)
+}
+
+async fn revoke(posted: Posted) -> Response {
+    let visit = &posted.visit;
+    let target = format!("/v1/keys/{}", segment(visit.path("id")));
+    match visit.send(Method::DELETE, &target, None).await {
+        Ok(_) => page::redirect("/console/keys?did=revoked"),
+        Err(refused) => page::refused(visit, &refused),
+    }
 }

@@ -1,5 +1,7 @@
 //! What pages share. May import `page`, `visit`, `api` and what is below them.
 
+mod bulk;
+mod confirm;
 mod faults;
 mod forms;
 mod lists;
@@ -12,6 +14,8 @@ mod words;
 
 pub(crate) use self::faults::{Placed, marked_order, more, said, visible};
 pub(crate) use self::forms::{dialect_field, form, select, text_field};
+pub(crate) use self::bulk::{Loaded, NotLoaded, load, paste_form};
+pub(crate) use self::confirm::{Confirm, once_field, secret};
 pub(crate) use self::lists::{Listed, empty, pager, table};
 pub(crate) use self::order::{Fulfilment, Hold, Order, fact, fact_at, lines, order_address};
 pub(crate) use self::organisations::Who;

@@ -6,7 +6,7 @@ use wharfinger_core::dialects;
 use super::super::routes::{ENDPOINTS, Endpoint};
 
 /// Groups of the native API: name, description, and what a path of the group contains. The first that fits is taken.
-const RESOURCES: [(&str, &str, &str); 13] = [
+const RESOURCES: [(&str, &str, &str); 15] = [
     (
         "Products",
         "Products of an organisation's catalogue and their stock.",
@@ -21,6 +21,11 @@ const RESOURCES: [(&str, &str, &str); 13] = [
         "Batches",
         "Submit orders in batches, and read the receipt of each batch.",
         "/v1/batches",
+    ),
+    (
+        "Rejections",
+        "Rejected orders of all batches: read them, send them again, or dismiss them.",
+        "/v1/rejections",
     ),
     (
         "Imports",
@@ -61,6 +66,11 @@ const RESOURCES: [(&str, &str, &str); 13] = [
         "Keys",
         "API keys, their scopes and their organisations.",
         "/v1/keys",
+    ),
+    (
+        "Keys",
+        "API keys, their scopes and their organisations.",
+        "/v1/whoami",
     ),
     ("Limits", "The limits that apply to a key.", "/v1/limits"),
     (

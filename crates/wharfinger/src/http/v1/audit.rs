@@ -6,7 +6,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use wharfinger_core::dialect::ParameterKind::OneOf;
+use wharfinger_core::dialect::ParameterKind::{DateOrTime, OneOf, Organisation, Text};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::{OrgAccess, Scope};
 
@@ -20,7 +20,7 @@ use crate::access::rules::is_seen_by;
 use crate::http::describe::Bodies;
 use crate::intake::app::App;
 use crate::intake::request_context::Call;
-use crate::store::{AuditEntry, ReadAudit};
+use crate::store::{AuditEntry, AuditPage, ReadAudit};
 
 /// The kinds of changes that can be asked for.
 const KINDS: [&str; 5] = ["organisation", "key", "destination", "order", "rejection"];
@@ -35,6 +35,23 @@ pub(super) static ROUTES: &[Route] = &[Route {
     summary: "List administrative changes and changes of orders, newest first",
     parameters: &[
         query("kind", OneOf(&KINDS), "Only changes of this kind"),
+        query(
+            "key_id",
+            Text,
+            "Only changes by this key; `command line` or `server` for changes without a key",
+        ),
+        query(
+            "organisation",
+            Organisation,
+            "Only changes of this organisation, its catalogue and its orders",
+        ),
+        query(
+            "action",
+            Text,
+            "Only this action, such as `key.revoked`",
+        ),
+        query("since", DateOrTime, "Only changes at this time or later"),
+        query("until", DateOrTime, "Only changes before this time"),
         LIMIT,
         AFTER,
     ],
@@ -64,17 +81,9 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         Some(after) => Some(cursor::read("audit", after)?),
         None => None,
     };
-    let kind = listing.query.read("kind", &KINDS.join(", "), |name| {
-        KINDS.into_iter().find(|kind| *kind == name)
-    })?;
-    let request = ReadAudit {
-        before,
-        kind,
-        limit: listing.limit,
-        about: visible(app, call).await?,
-    };
-    let page = app.store.audit(request).await;
-    let page = page.map_err(|error| call.failure(error))?;
+    let filter = Filter::read(&listing)?;
+    let about = visible(app, call).await?;
+    let page = read(app, call, &filter, (before, listing.limit), about).await?;
     let entries = page.entries.into_iter().map(|entry| AuditEntryView {
         id: entry.id,
         at: time(entry.at_ms),
@@ -89,6 +98,98 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         data: entries.collect(),
         next: page.next.map(|next| cursor::write("audit", &next)),
     }))
+}
+
+/// Entries that are read for one page of a filtered list, at most, in thousands.
+const ROUNDS_MAX: usize = 20;
+
+/// Which entries are wanted.
+struct Filter<'q> {
+    kind: Option<&'static str>,
+    key_id: Option<&'q str>,
+    organisation: Option<&'q str>,
+    action: Option<&'q str>,
+    since_ms: Option<i64>,
+    until_ms: Option<i64>,
+}
+
+impl<'q> Filter<'q> {
+    fn read(listing: &Listing<'q>) -> Result<Self, RequestFailure> {
+        let kind = listing.query.read("kind", &KINDS.join(", "), |name| {
+            KINDS.into_iter().find(|kind| *kind == name)
+        })?;
+        Ok(Self {
+            kind,
+            key_id: listing.query.get("key_id"),
+            organisation: listing.query.get("organisation"),
+            action: listing.query.get("action"),
+            since_ms: listing.time("since")?,
+            until_ms: listing.time("until")?,
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        let texts = [self.key_id, self.organisation, self.action];
+        let times = [self.since_ms, self.until_ms];
+        texts.iter().all(Option::is_none) && times.iter().all(Option::is_none)
+    }
+
+    fn takes(&self, entry: &AuditEntry) -> bool {
+        let kind = entry.action.split('.').next();
+        let is_of_key = |wanted| entry.who == wanted;
+        let is_action = |wanted| entry.action == wanted;
+        // Other kinds have ids as subjects, which may look like a code.
+        let is_of = |code| entry.subject == code && !matches!(kind, Some("key" | "destination"));
+        self.key_id.is_none_or(is_of_key)
+            && self.action.is_none_or(is_action)
+            && self.organisation.is_none_or(is_of)
+            && self.since_ms.is_none_or(|since| entry.at_ms >= since)
+            && self.until_ms.is_none_or(|until| entry.at_ms < until)
+    }
+}
+
+/// Reads a page of the entries that are wanted. It may be short, and still have a next one.
+async fn read(
+    app: &App,
+    call: &Call<'_>,
+    filter: &Filter<'_>,
+    (mut before, limit): (Option<i64>, usize),
+    about: Option<HashSet<String>>,
+) -> Result<AuditPage, RequestFailure> {
+    let (rounds, at_once) = match filter.is_empty() {
+        true => (1, limit),
+        false => (ROUNDS_MAX, 1_000),
+    };
+    let mut found = AuditPage {
+        entries: Vec::new(),
+        next: None,
+    };
+    for _ in 0..rounds {
+        let request = ReadAudit {
+            before,
+            kind: filter.kind,
+            limit: at_once,
+            about: about.clone(),
+        };
+        let page = app.store.audit(request).await;
+        let page = page.map_err(|error| call.failure(error))?;
+        for entry in page.entries {
+            if filter.takes(&entry) {
+                let id = entry.id;
+                found.entries.push(entry);
+                if found.entries.len() == limit && rounds > 1 {
+                    found.next = Some(id);
+                    return Ok(found);
+                }
+            }
+        }
+        found.next = page.next;
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// The subjects that the calling key may read about. `None` for all.

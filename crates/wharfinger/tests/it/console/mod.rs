@@ -3,6 +3,8 @@
 mod batches;
 mod demo;
 mod errors;
+mod forms;
+mod held;
 mod orders;
 mod sessions;
 mod settings;

@@ -156,6 +156,15 @@ impl Server {
         String::from_utf8_lossy(&arguments.expect("the process lives")).replace('\0', " ")
     }
 
+    /// How many files it has open that have no name.
+    pub(crate) fn unnamed_files(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.process.id()));
+        let open = open.expect("the process lives").flatten();
+        let files = open.filter_map(|file| std::fs::read_link(file.path()).ok());
+        let is_unnamed = |file: &std::path::PathBuf| file.to_string_lossy().ends_with(" (deleted)");
+        files.filter(is_unnamed).count()
+    }
+
     /// Its peak resident memory, in KiB.
     pub(crate) fn memory_peak_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));

@@ -9,6 +9,7 @@
 //! follow. At the end the log is checkpointed and emptied.
 
 mod blocks;
+mod dismissals;
 mod find;
 mod hold_notes;
 mod vacuum;
@@ -41,7 +42,7 @@ use crate::store::journal::end::read_counters;
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::read::locate::Located;
-use crate::store::receipts::{files, rejections};
+use crate::store::receipts::rejections;
 use crate::store::stats;
 use crate::store::stock::customer_numbers;
 use crate::store::transition::process_cancel::move_located;
@@ -294,25 +295,6 @@ impl Erasing<'_> {
             self.done.rejected += erased;
             self.batches.extend(batches);
             next = slice.next;
-        }
-        Ok(())
-    }
-
-    /// Removes the names of files that mention the person.
-    async fn file_names(&mut self) -> Result<(), StoreError> {
-        let mut next = Some(files::FileOf::default());
-        while let Some(after) = next {
-            let look = move |connection: &Connection, person: &Person| {
-                let is_of_person = |name: &str| email::is_mentioned(name, &person.address);
-                files::find_mentions(connection, person.organisation, is_of_person, after)
-            };
-            let (found, then) = self.read(look).await?;
-            if !found.is_empty() {
-                let erase =
-                    move |txn: &mut WriteTxn<'_>, _: &Person| files::erase(txn.connection, &found);
-                self.write(erase).await?;
-            }
-            next = then;
         }
         Ok(())
     }

@@ -1,0 +1,109 @@
+//! `/console/destinations`: where events go on to, how far behind each destination is, and what to do about it.
+
+mod actions;
+mod list;
+mod one;
+
+use axum::Router;
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+use crate::api::segment;
+use crate::visit::Shared;
+
+const PATH: &str = "/console/destinations";
+
+/// The routes.
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route(PATH, get(list::show).post(list::create))
+        .route("/console/destinations/new", get(list::new))
+        .route("/console/destinations/{id}", get(one::show))
+        .route("/console/destinations/{id}/pause", post(actions::pause))
+        .route("/console/destinations/{id}/resume", post(actions::resume))
+        .route("/console/destinations/{id}/test", post(actions::test))
+        .route(
+            "/console/destinations/{id}/rotate",
+            get(actions::ask_rotate).post(actions::rotate),
+        )
+        .route(
+            "/console/destinations/{id}/replay",
+            get(actions::ask_replay).post(actions::replay),
+        )
+        .route(
+            "/console/destinations/{id}/delete",
+            get(actions::ask_delete).post(actions::delete),
+        )
+}
+
+/// A destination, as `/v1/destinations` shows it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Destination {
+    id: String,
+    kind: String,
+    url: Option<String>,
+    secret: Option<String>,
+    public_key: Option<String>,
+    organisations: Option<Vec<String>>,
+    events: Option<Vec<String>>,
+    form: Option<String>,
+    parallel: u32,
+    order: String,
+    timeout_s: u32,
+    created_at: String,
+    state: String,
+    since: String,
+    delivered: u64,
+    delivered_at: Option<String>,
+    lag: Lag,
+    parked: u64,
+    hint: Option<Hint>,
+}
+
+/// How far it is behind.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Lag {
+    events: u64,
+    seconds: Option<u64>,
+}
+
+/// What stands still, and what to do about it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Hint {
+    what: String,
+    since: Option<String>,
+    remedy: String,
+}
+
+impl Destination {
+    /// Its page.
+    fn page(&self) -> String {
+        page_of(&self.id)
+    }
+
+    /// Where it leads, or what it is.
+    fn name(&self) -> &str {
+        self.url.as_deref().unwrap_or(&self.kind)
+    }
+}
+
+fn page_of(id: &str) -> String {
+    format!("{PATH}/{}", segment(id))
+}
+
+/// A route of `/v1` about a destination.
+fn target_of(id: &str, below: &str) -> String {
+    format!("/v1/destinations/{}{below}", segment(id))
+}
+
+/// The colour of a state.
+fn tone(state: &str) -> &'static str {
+    match state {
+        "active" => "good",
+        "paused" => "warm",
+        _ => "bad",
+    }
+}

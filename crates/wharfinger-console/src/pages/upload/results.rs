@@ -1,0 +1,295 @@
+//! The pages of a check and of a sending.
+
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::first::size;
+use super::rows::{PAGE_ROWS, Row, RowFault};
+use super::run::{Counts, Run, Seen};
+use super::shelf::Upload;
+use crate::api::{segment, target};
+use crate::page::Page;
+use crate::parts::{count, form, outcome};
+use crate::visit::Visit;
+
+/// The steps of an upload.
+pub(super) fn steps(is_table: bool, current: &str) -> Markup {
+    let all = [
+        ("file", "File"),
+        ("columns", "Columns"),
+        ("check", "Check"),
+        ("send", "Send"),
+    ];
+    let shown = all
+        .iter()
+        .filter(|(name, _)| is_table || *name != "columns");
+    html! {
+        ol.steps aria-label="Steps" {
+            @for (name, text) in shown {
+                li aria-current=[(*name == current).then_some("step")] { (text) }
+            }
+        }
+    }
+}
+
+/// The file's size, and how its orders are read.
+pub(super) fn subtitle(upload: &Upload) -> Markup {
+    let state = upload.state();
+    html! {
+        p.subtitle {
+            (size(upload.bytes)) " · "
+            @if upload.table.is_some() { "CSV" } @else { (state.dialect) }
+            @if !state.organisation.is_empty() { " · organisation " bdi { (state.organisation) } }
+        }
+    }
+}
+
+pub(super) fn remove_form(visit: &Visit, upload: &Upload) -> Markup {
+    let action = format!("{}/remove", upload.path());
+    form(
+        visit,
+        &action,
+        &html! { button.quiet type="submit" { "Remove the file" } },
+    )
+}
+
+/// The page of a file that was not checked.
+pub(super) fn not_checked(visit: &Visit, upload: &Upload) -> Response {
+    let action = format!("{}/check", upload.path());
+    let content = html! {
+        (steps(upload.table.is_some(), "check"))
+        (subtitle(upload))
+        div.actions {
+            (form(visit, &action, &html! { button.main type="submit" { "Check the file" } }))
+            (remove_form(visit, upload))
+        }
+    };
+    Page::new(visit, &*upload.name).show(&content)
+}
+
+/// The page of a run.
+pub(super) fn show(visit: &Visit, upload: &Upload, run: &Run) -> Response {
+    let seen = run.seen();
+    let step = if run.is_dry { "check" } else { "send" };
+    let content = html! {
+        (steps(upload.table.is_some(), step))
+        (subtitle(upload))
+        @if !seen.is_done {
+            (running(visit, upload, run, &seen))
+        } @else if run.is_dry {
+            (checked(visit, upload, &seen))
+        } @else {
+            (sent(visit, upload, &seen))
+        }
+        @if seen.is_done {
+            (list(visit, upload, run))
+            div.actions { (remove_form(visit, upload)) }
+        }
+    };
+    Page::new(visit, &*upload.name)
+        .module("upload.js")
+        .show(&content)
+}
+
+fn running(visit: &Visit, upload: &Upload, run: &Run, seen: &Seen) -> Markup {
+    let (doing, hint) = if run.is_dry {
+        ("Checking the orders", "Nothing is stored yet.")
+    } else {
+        (
+            "Sending the orders",
+            "You may leave this page; the server goes on. It stops when you sign out, when your session ends, or when the key is revoked.",
+        )
+    };
+    let stop = format!("{}/stop", upload.path());
+    html! {
+        // Without scripts, the page is loaded again and again.
+        noscript { meta http-equiv="refresh" content="2"; }
+        div #run data-progress=(format!("{}/progress", upload.path())) {
+            h2 { (doing) }
+            progress max=(upload.bytes) value=(seen.bytes_read) aria-label="Part of the file that was read" {}
+            p.hint role="status" data-waits { (seen.waits.unwrap_or_default()) }
+            (cards(run.is_dry, &seen.counts))
+            p.hint { (hint) }
+            (form(visit, &stop, &html! { button type="submit" { "Stop" } }))
+        }
+    }
+}
+
+/// The counts. Those that are zero are left out, but for the first.
+fn cards(is_dry: bool, counts: &Counts) -> Markup {
+    let accepted = if is_dry { "new" } else { "accepted" };
+    let all = [
+        ("orders", "orders", counts.orders, true),
+        ("accepted", accepted, counts.accepted, true),
+        ("updated", "updated", counts.updated, false),
+        ("unchanged", "unchanged", counts.unchanged, false),
+        ("rejected", "rejected", counts.rejected, true),
+        ("not_sent", "not sent", counts.not_sent, false),
+        ("warnings", "with warnings", counts.warnings, false),
+    ];
+    html! {
+        div.cards.tally {
+            @for (name, text, number, is_always) in all {
+                div.card hidden[number == 0 && !is_always] data-card=(name) {
+                    span.number data-count=(name) { (count(number)) }
+                    (text)
+                }
+            }
+        }
+    }
+}
+
+fn checked(visit: &Visit, upload: &Upload, seen: &Seen) -> Markup {
+    let counts = &seen.counts;
+    let good = counts.accepted + counts.updated + counts.unchanged;
+    let to_send = counts.orders - counts.not_sent;
+    let send = format!("{}/send", upload.path());
+    let columns = format!("{}?step=columns", upload.path());
+    let button = html! {
+        button.main type="submit" { "Send " (orders(to_send)) }
+    };
+    html! {
+        @if let Some(error) = &seen.error {
+            p.notice.bad role="alert" { "The check did not reach the end: " (error) }
+        } @else if good == counts.orders {
+            p.notice.good role="status" { @if good == 1 { "The order can be sent." } @else { "All " (orders(good)) " can be sent." } }
+        } @else {
+            p.notice.warm role="status" { (count(good)) " of " (orders(counts.orders)) " would be accepted." }
+        }
+        (cards(true, counts))
+        @if counts.not_sent > 0 {
+            p.hint { "Rows that make no order are not sent. Mend them in the file, then choose it again: orders that are stored already stay as they are." }
+        }
+        @if counts.rejected > 0 {
+            p.hint { "Rejected orders are sent too. The server keeps them, so that you can mend them there." }
+        }
+        @if counts.batches > 1 {
+            p.hint { "Each part of 1,000 orders is checked by itself. An order that comes twice in the file may be shown as new twice." }
+        }
+        div.actions {
+            @if to_send > 0 && upload.has_content() { (form(visit, &send, &button)) }
+            @if upload.table.is_some() { a.button href=(columns) { "Change the columns" } }
+            @if seen.error.is_some() {
+                (form(visit, &format!("{}/check", upload.path()), &html! { button type="submit" { "Check again" } }))
+            }
+        }
+    }
+}
+
+/// A number of orders, in words.
+fn orders(number: u64) -> String {
+    let word = if number == 1 { "order" } else { "orders" };
+    format!("{} {word}", count(number))
+}
+
+fn sent(visit: &Visit, upload: &Upload, seen: &Seen) -> Markup {
+    let counts = &seen.counts;
+    let sent = counts.orders - counts.not_sent;
+    html! {
+        @if let Some(error) = &seen.error {
+            p.notice.bad role="alert" {
+                "Not everything was sent. " (error) " " (count(sent)) " orders of the file were sent before. "
+                @if upload.has_content() { "Send it again: nothing is stored twice." }
+            }
+        } @else if counts.rejected + counts.not_sent > 0 {
+            p.notice.warm role="status" { "The file was sent. " (count(sent - counts.rejected)) " of " (orders(counts.orders)) " were accepted." }
+        } @else {
+            p.notice.good role="status" { "The file was sent. " (orders(sent)) @if sent == 1 { " was accepted." } @else { " were accepted." } }
+        }
+        (cards(false, counts))
+        div.actions {
+            @if seen.error.is_some() && upload.has_content() {
+                (form(visit, &format!("{}/send", upload.path()), &html! { button.main type="submit" { "Send the rest" } }))
+            }
+            @if counts.rejected > 0 { a.button href="/console/errors" { "Mend the rejected orders" } }
+            a.button href="/console/upload" { "Another file" }
+        }
+        (batches(seen))
+    }
+}
+
+fn batches(seen: &Seen) -> Markup {
+    html! {
+        @if !seen.batches.is_empty() {
+            h2 { "Batches" }
+            ul.files {
+                @for (id, rejected) in &seen.batches {
+                    li {
+                        a href=(format!("/console/batches/{}", segment(id))) { code { (id) } }
+                        @if *rejected > 0 { span.hint { (count(*rejected)) " rejected" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The orders of a run, page by page.
+fn list(visit: &Visit, upload: &Upload, run: &Run) -> Markup {
+    let is_all = visit.query("list") == "all" && run.is_dry;
+    let number: usize = visit.query("page").parse().unwrap_or(1).max(1);
+    let page = tokio::task::block_in_place(|| run.page(is_all, number - 1));
+    let (rows, total) = page.unwrap_or_else(|error| {
+        tracing::error!(%error, "The results of an upload cannot be read.");
+        (Vec::new(), 0)
+    });
+    let faulty = run.page(false, usize::MAX).map_or(0, |(_, total)| total);
+    let list = if is_all { "all" } else { "" };
+    let path = upload.path();
+    let place = if upload.table.is_some() {
+        "row"
+    } else {
+        "line"
+    };
+    let to = |number: usize| target(&path, &[("list", list), ("page", &number.to_string())]);
+    html! {
+        @if run.is_dry {
+            nav.tabs aria-label="Orders of the file" {
+                a href=(path) aria-current=[(!is_all).then_some("page")] { "With faults (" (count(faulty as u64)) ")" }
+                a href=(target(&path, &[("list", "all")])) aria-current=[is_all.then_some("page")] { "All orders" }
+            }
+        } @else if total > 0 {
+            h2 { "Orders with faults" }
+        }
+        @if total == 0 && run.is_dry { p.hint { "No order has a fault." } }
+        ol.results { @for row in &rows { (one(row, place)) } }
+        @if total > PAGE_ROWS {
+            nav.pager aria-label="Pages of the list" {
+                @if number > 1 { a rel="prev" href=(to(number - 1)) { "Previous" } }
+                span.hint { "Page " (number) " of " (total.div_ceil(PAGE_ROWS)) }
+                @if number.saturating_mul(PAGE_ROWS) < total { a rel="next" href=(to(number + 1)) { "Next page" } }
+            }
+        }
+    }
+}
+
+fn one(row: &Row, place: &str) -> Markup {
+    html! {
+        li {
+            p.result {
+                span.hint { "Order " (count(row.number)) ", " (place) " " (count(row.line)) }
+                @if let Some(key) = &row.key { bdi.key { (key) } }
+                (outcome(&row.outcome))
+            }
+            @if !row.faults.is_empty() {
+                ul { @for fault in &row.faults { (one_fault(fault)) } }
+            }
+            @if row.more > 0 { p.hint { "and " (count(row.more as u64)) " more" } }
+        }
+    }
+}
+
+fn one_fault(fault: &RowFault) -> Markup {
+    html! {
+        li {
+            p { @if fault.is_warning { span.label.warm { "warning" } " " } (fault.message) }
+            p.hint {
+                @if let Some((row, column)) = &fault.cell {
+                    "Row " (count(*row)) @if !column.is_empty() { ", column " bdi { (column) } } " "
+                }
+                @if !fault.pointer.is_empty() { code { (fault.pointer) } }
+            }
+            @if let Some(hint) = &fault.hint { p.advice { (hint) } }
+        }
+    }
+}
