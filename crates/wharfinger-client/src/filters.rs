@@ -14,7 +14,7 @@ pub struct Filters {
     #[arg(long, env = "WHARFINGER_ORG", value_name = "CODE")]
     pub org: Option<String>,
     /// Only orders in this state
-    #[arg(long, value_parser = ["draft", "pending", "processed", "cancelled"])]
+    #[arg(long, value_parser = ["draft", "held", "pending", "processed", "cancelled"])]
     pub state: Option<String>,
     /// Only orders that were submitted in this dialect
     #[arg(long, value_parser = dialect)]

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +50,8 @@ impl Refused {
 pub(crate) struct Answer {
     /// The status.
     pub(crate) status: StatusCode,
+    /// The header fields.
+    pub(crate) headers: HeaderMap,
     /// The body.
     pub(crate) body: Bytes,
 }
@@ -123,8 +125,11 @@ pub(crate) async fn send_once(
         let status = parts.status.as_u16();
         return Err(Refused { status, ..refused });
     }
-    let status = parts.status;
-    Ok(Answer { status, body })
+    Ok(Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body,
+    })
 }
 
 fn has_results(body: &[u8]) -> bool {

@@ -15,6 +15,7 @@
 //! page.rs      the frame of every page: navigation, title, notices
 //! visit.rs     one request of a person who is signed in; forms with their token
 //! api.rs       requests to /v1 and their answers
+//! texts/       texts of orders as JSON: places of attributes, changes, a form to read
 //! session.rs   the cookie and the token of forms
 //! host.rs      what the console needs from the server
 //! ```
@@ -28,6 +29,7 @@ mod parts;
 mod passage;
 mod router;
 mod session;
+mod texts;
 mod visit;
 
 pub use self::host::Host;

@@ -221,6 +221,14 @@ pub(crate) fn refused(visit: &Visit, refused: &Refused) -> Response {
         .show(&html! { p.notice.bad role="alert" { (refused.sentence()) } })
 }
 
+/// The page for a refusal of a list. An organisation that the key cannot access does not exist for it.
+pub(crate) fn refused_list(visit: &Visit, failure: &Refused) -> Response {
+    if !visit.query("organisation").is_empty() && failure.status < 429 {
+        return not_found(Some(visit));
+    }
+    refused(visit, failure)
+}
+
 /// Leads to another page after a form (303).
 pub(crate) fn redirect(target: &str) -> Response {
     let mut response = Response::default();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::canonical::{Order, Rendered, Written, written};
 use crate::decide::catalogue;
 use crate::decide::fulfilment::Reported;
-use crate::dialect::{Dialect, StoredOrder};
+use crate::dialect::{Dialect, Held, StoredOrder};
 use crate::dialects;
 use crate::order::amount::Amount;
 use crate::order::failure::RequestFailure;
@@ -94,6 +94,7 @@ impl Serialize for ReadBack<'_> {
             id: stored.id.to_string(),
             number: stored.number,
             state: stored.state.name(),
+            held: stored.held.as_ref().map(held),
             revision: stored.revision,
             dialect: self.dialect,
             batch_id: stored.id.batch().to_string(),
@@ -114,6 +115,8 @@ struct Known<'s> {
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<u64>,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<HeldView<'s>>,
     revision: u32,
     dialect: &'static str,
     batch_id: String,
@@ -123,6 +126,25 @@ struct Known<'s> {
     admission: Option<Admission<'s>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fulfilment: Option<Report>,
+}
+
+/// Why an order is held, in a response.
+#[derive(Serialize)]
+struct HeldView<'s> {
+    rule: &'s str,
+    sentence: &'s str,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'s str>,
+}
+
+fn held(held: &Held) -> HeldView<'_> {
+    HeldView {
+        rule: &held.hold.rule,
+        sentence: &held.hold.sentence,
+        at: rfc3339_of_unix_ms(held.at_ms),
+        error: held.hold.error.as_deref(),
+    }
 }
 
 /// How far the order is fulfilled, in a response.

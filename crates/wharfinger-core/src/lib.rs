@@ -9,6 +9,7 @@
 //! dialects/   one folder per vendor, and the list of them   vendor names occur only here
 //! dialect/    the trait, and what passes through it: requests, slots, stored orders, replies
 //! decide/     the decisions: admission, catalogue, fulfilment
+//! rules/      rules that hold orders for a person: CEL over the canonical order
 //! canonical/  the order that all dialects share
 //! hint/       what is wrong with a value, and what was probably meant
 //! reading/    how attributes are read: forms, rules, codes, moments
@@ -41,3 +42,4 @@ pub mod kept;
 pub mod limits;
 pub mod order;
 pub mod reading;
+pub mod rules;

@@ -17,6 +17,7 @@ fn stored(text: &str) -> StoredOrder {
         organisation: "TRK001".into(),
         key: "7".into(),
         state: State::Cancelled,
+        held: None,
         ..StoredOrder::of_text(text)
     }
 }

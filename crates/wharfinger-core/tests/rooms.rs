@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From top to bottom. A room is a folder or a file.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 13] = [
     "convert",
     "judge",
     "kept",
     "dialects",
     "dialect",
     "decide",
+    "rules",
     "canonical",
     "hint",
     "reading",

@@ -61,7 +61,7 @@ enum Then {
     ReportFulfilment,
 }
 
-/// Every type of events.
+/// Every type of events, except for those of held orders: they need a rule of the organisation.
 const KINDS: [Kind; 6] = [
     Kind {
         name: "order.accepted",

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::ORDER;
+use crate::order::outcome::State;
 use crate::reading::codes::{COUNTRIES, CURRENCIES, LANGUAGES};
 use crate::reading::fields::{Field, Holds, Presence, Rule};
 
@@ -115,10 +116,7 @@ pub fn read_back() -> Value {
             "number",
             json!({"type": "integer", "minimum": 1, "description": "The order number, if its dialect numbers orders."}),
         ),
-        (
-            "state",
-            json!({"type": "string", "enum": ["draft", "pending", "processed", "cancelled"]}),
-        ),
+        ("state", json!({"type": "string", "enum": State::NAMES})),
         (
             "revision",
             json!({"type": "integer", "minimum": 1, "description": "1 when first accepted, plus one for each change."}),
@@ -139,6 +137,7 @@ pub fn read_back() -> Value {
             "updated_at",
             json!({"type": "string", "format": "date-time"}),
         ),
+        ("held", held()),
         ("admission", admission()),
     ] {
         properties.insert(name.into(), schema);
@@ -158,6 +157,21 @@ pub fn read_back() -> Value {
         "updated_at"
     ]);
     order
+}
+
+/// The schema of why an order is held.
+fn held() -> Value {
+    json!({
+        "type": "object",
+        "description": "Why the order is held for a person. Only on orders in the state `held`.",
+        "required": ["rule", "sentence", "at"],
+        "properties": {
+            "rule": {"type": "string", "description": "The name of the rule."},
+            "sentence": {"type": "string", "description": "The sentence of the rule."},
+            "at": {"type": "string", "format": "date-time"},
+            "error": {"type": "string", "description": "Why the rule could not be evaluated on the order."},
+        },
+    })
 }
 
 /// The schema of the catalogue's decision on an order.

@@ -90,22 +90,42 @@ pub fn decide(existing: Option<Existing>, intent: Intent, hash: u128) -> Decisio
         Intent::Upsert => match existing.state {
             State::Processed => Decision::Refuse(Code::AlreadyProcessed),
             State::Cancelled => Decision::Refuse(Code::AlreadyCancelled),
-            State::Draft | State::Pending if existing.hash == hash => Decision::Unchanged,
-            State::Draft | State::Pending => Decision::Update(existing.state),
+            State::Draft | State::Held | State::Pending if existing.hash == hash => {
+                Decision::Unchanged
+            }
+            State::Draft | State::Held | State::Pending => Decision::Update(existing.state),
         },
         Intent::Complete => match existing.state {
             State::Cancelled => Decision::Refuse(Code::AlreadyCancelled),
             State::Draft => Decision::Update(State::Pending),
-            State::Pending | State::Processed if existing.hash == hash => Decision::Unchanged,
-            State::Pending | State::Processed => Decision::Update(existing.state),
+            State::Held | State::Pending | State::Processed if existing.hash == hash => {
+                Decision::Unchanged
+            }
+            State::Held | State::Pending | State::Processed => Decision::Update(existing.state),
         },
         Intent::Amend => match existing.state {
             State::Cancelled => Decision::Refuse(Code::AlreadyCancelled),
-            State::Draft | State::Pending | State::Processed if existing.hash == hash => {
+            State::Draft | State::Held | State::Pending | State::Processed
+                if existing.hash == hash =>
+            {
                 Decision::Unchanged
             }
-            State::Draft | State::Pending | State::Processed => Decision::Update(existing.state),
+            State::Draft | State::Held | State::Pending | State::Processed => {
+                Decision::Update(existing.state)
+            }
         },
+    }
+}
+
+/// The state of an order that a submission creates or changes, once the rules of its organisation were asked.
+///
+/// `state` is that of the [`Decision`]. Drafts are not placed yet, and processed orders have gone on: rules do not hold them.
+#[must_use]
+pub fn ruled(state: State, is_held: bool) -> State {
+    match state {
+        State::Held | State::Pending if is_held => State::Held,
+        State::Held | State::Pending => State::Pending,
+        State::Draft | State::Processed | State::Cancelled => state,
     }
 }
 
@@ -119,29 +139,39 @@ pub enum Move {
         /// Whether the order key becomes free for a new order.
         release_key: bool,
     },
+    /// Let a held order go on.
+    Release,
+    /// Cancel a held order. Its key stays taken.
+    Refuse,
 }
 
 /// Decides a state change. Returns the order's new state.
 ///
 /// # Errors
-/// The code of the final state that the order is already in, or [`Code::NotPlaced`] if a draft is to be processed.
+/// The code of the final state that the order is already in; [`Code::NotPlaced`] or [`Code::Held`] if a draft or a held order is to
+/// be processed; [`Code::NotHeld`] if an order is to be released or refused that is not held.
 pub fn decide_move(state: State, wanted: Move) -> Result<State, Code> {
     match (state, wanted) {
         (State::Processed, _) => Err(Code::AlreadyProcessed),
         (State::Cancelled, _) => Err(Code::AlreadyCancelled),
-        (State::Draft | State::Pending, Move::Cancel { .. }) => Ok(State::Cancelled),
+        (State::Draft | State::Held | State::Pending, Move::Cancel { .. })
+        | (State::Held, Move::Refuse) => Ok(State::Cancelled),
         (State::Pending, Move::Process) => Ok(State::Processed),
+        (State::Held, Move::Release) => Ok(State::Pending),
         (State::Draft, Move::Process) => Err(Code::NotPlaced),
+        (State::Held, Move::Process) => Err(Code::Held),
+        (State::Draft | State::Pending, Move::Release | Move::Refuse) => Err(Code::NotHeld),
     }
 }
 
 /// Decides whether an order in this state accepts a fulfilment report.
 ///
 /// # Errors
-/// The order is cancelled, or is a draft.
+/// The order is cancelled, held, or a draft.
 pub fn decide_fulfilment(state: State) -> Result<(), Code> {
     match state {
         State::Draft => Err(Code::NotPlaced),
+        State::Held => Err(Code::Held),
         State::Pending | State::Processed => Ok(()),
         State::Cancelled => Err(Code::AlreadyCancelled),
     }
@@ -157,7 +187,7 @@ mod tests {
     #[test]
     fn every_rule_of_the_table() {
         use Decision::{Create, Refuse, Unchanged, Update};
-        use State::{Cancelled, Draft, Pending, Processed};
+        use State::{Cancelled, Draft, Held, Pending, Processed};
         let draft = Intent::Create { draft: true };
         let table = [
             (None, Intent::Upsert, Create(Pending)),
@@ -165,6 +195,13 @@ mod tests {
             (None, draft, Create(Draft)),
             (None, Intent::Complete, Refuse(Code::UnknownOrder)),
             (None, Intent::Amend, Refuse(Code::UnknownOrder)),
+            (Some((Held, true)), Intent::Upsert, Unchanged),
+            (Some((Held, false)), Intent::Upsert, Update(Held)),
+            (Some((Held, true)), CREATE, Refuse(Code::NumberExists)),
+            (Some((Held, true)), Intent::Complete, Unchanged),
+            (Some((Held, false)), Intent::Complete, Update(Held)),
+            (Some((Held, true)), Intent::Amend, Unchanged),
+            (Some((Held, false)), Intent::Amend, Update(Held)),
             (Some((Draft, false)), Intent::Amend, Update(Draft)),
             (Some((Pending, true)), Intent::Amend, Unchanged),
             (Some((Pending, false)), Intent::Amend, Update(Pending)),
@@ -249,9 +286,44 @@ mod tests {
     }
 
     #[test]
+    fn held_orders_wait_for_a_person() {
+        let cancel = Move::Cancel { release_key: false };
+        assert_eq!(decide_move(State::Held, cancel), Ok(State::Cancelled));
+        assert_eq!(decide_move(State::Held, Move::Process), Err(Code::Held));
+        assert_eq!(decide_move(State::Held, Move::Release), Ok(State::Pending));
+        assert_eq!(decide_move(State::Held, Move::Refuse), Ok(State::Cancelled));
+        for wanted in [Move::Release, Move::Refuse] {
+            for (state, code) in [
+                (State::Draft, Code::NotHeld),
+                (State::Pending, Code::NotHeld),
+                (State::Processed, Code::AlreadyProcessed),
+                (State::Cancelled, Code::AlreadyCancelled),
+            ] {
+                assert_eq!(decide_move(state, wanted), Err(code), "{state:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rules_hold_orders_that_are_placed_and_not_processed() {
+        for state in State::ALL {
+            let (held, free) = (ruled(state, true), ruled(state, false));
+            match state {
+                State::Held | State::Pending => {
+                    assert_eq!((held, free), (State::Held, State::Pending));
+                }
+                State::Draft | State::Processed | State::Cancelled => {
+                    assert_eq!((held, free), (state, state));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn only_orders_that_are_placed_and_not_cancelled_are_fulfilled() {
         let table = [
             (State::Draft, Err(Code::NotPlaced)),
+            (State::Held, Err(Code::Held)),
             (State::Pending, Ok(())),
             (State::Processed, Ok(())),
             (State::Cancelled, Err(Code::AlreadyCancelled)),

@@ -23,7 +23,7 @@ pub use reply::{Answer, Orders, OrganisationPage, Reply, ResponseOptions, Result
 pub use request::{Context, Credentials, Head, ParsedRequest, SubmitOptions};
 pub use samples::{Sample, SampleKey, Samples};
 pub use slot::{Draft, Number, Slot, Verdict};
-pub use stored::{Keep, OrderQuery, StoredOrder, keep};
+pub use stored::{Held, Keep, OrderQuery, StoredOrder, keep};
 
 use crate::canonical;
 use crate::json::{Entry, NameCase};

@@ -53,6 +53,8 @@ pub enum ParameterPlace {
 pub enum ParameterKind {
     /// Any text.
     Text,
+    /// A text from 1 character up to the given number.
+    Prefix(usize),
     /// Comma-separated texts, at least one.
     Texts,
     /// The code of an organisation.
@@ -73,8 +75,8 @@ pub enum ParameterKind {
     Form,
     /// A date, or a date and a time separated by a space: `YYYY-mm-dd HH:MM:SS`.
     DayOrTime,
-    /// A time in RFC 3339 format.
-    Time,
+    /// A date, or a time in RFC 3339 format.
+    DateOrTime,
     /// A time in RFC 3339 format, or a span before now such as `10m`.
     TimeOrSpan,
     /// A UUID.

@@ -8,6 +8,7 @@ use crate::decide::fulfilment::Reported;
 use crate::order::ids::{BatchId, OrderId};
 use crate::order::outcome::State;
 use crate::reading::email;
+use crate::rules::Hold;
 
 /// A query for stored orders of one organisation and dialect.
 pub struct OrderQuery {
@@ -76,6 +77,8 @@ pub struct StoredOrder {
     pub number: Option<u64>,
     /// The order's state.
     pub state: State,
+    /// Why the order is held, if it is.
+    pub held: Option<Held>,
     /// The latest revision.
     pub revision: u32,
     /// When the order was first accepted, in milliseconds since 1970.
@@ -90,6 +93,15 @@ pub struct StoredOrder {
     pub admission: Option<Admission>,
 }
 
+/// Why a stored order is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The rule, and its sentence.
+    pub hold: Hold,
+    /// Since when, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
 impl StoredOrder {
     /// An order of which only the text is known. It is pending, and its other attributes are empty.
     #[must_use]
@@ -101,6 +113,7 @@ impl StoredOrder {
             key: String::new(),
             number: None,
             state: State::Pending,
+            held: None,
             revision: 1,
             created_at_ms: 0,
             updated_at_ms: 0,

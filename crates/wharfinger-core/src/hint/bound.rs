@@ -48,6 +48,8 @@ pub(super) fn of(code: &Code) -> Option<Cow<'static, str>> {
         | Code::NumberExists
         | Code::UnknownOrder
         | Code::NotPlaced
+        | Code::Held
+        | Code::NotHeld
         | Code::UnknownProduct
         | Code::InactiveProduct
         | Code::UnknownCustomer

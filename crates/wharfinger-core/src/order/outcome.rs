@@ -1,5 +1,7 @@
 //! The outcome of one order of a batch, and counts of outcomes.
 
+use std::sync::Arc;
+
 use crate::order::ids::OrderId;
 use crate::order::problem::Problems;
 
@@ -8,6 +10,8 @@ use crate::order::problem::Problems;
 pub enum State {
     /// Not placed yet.
     Draft,
+    /// Placed, but held for a person by a rule of its organisation.
+    Held,
     /// Placed, but not processed yet.
     Pending,
     /// Processed. Final.
@@ -18,15 +22,30 @@ pub enum State {
 
 impl State {
     /// All states, in the order of an order's life.
-    pub const ALL: [Self; 4] = [Self::Draft, Self::Pending, Self::Processed, Self::Cancelled];
+    pub const ALL: [Self; 5] = [
+        Self::Draft,
+        Self::Held,
+        Self::Pending,
+        Self::Processed,
+        Self::Cancelled,
+    ];
 
     /// Whether the state is not final.
     #[must_use]
     pub fn is_open(self) -> bool {
         match self {
-            Self::Draft | Self::Pending => true,
+            Self::Draft | Self::Held | Self::Pending => true,
             Self::Processed | Self::Cancelled => false,
         }
+    }
+
+    /// The names of all states.
+    pub const NAMES: [&'static str; 5] = ["draft", "held", "pending", "processed", "cancelled"];
+
+    /// The state with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
     /// The state's name in requests and responses.
@@ -34,6 +53,7 @@ impl State {
     pub fn name(self) -> &'static str {
         match self {
             Self::Draft => "draft",
+            Self::Held => "held",
             Self::Pending => "pending",
             Self::Processed => "processed",
             Self::Cancelled => "cancelled",
@@ -55,6 +75,8 @@ pub struct Taken {
     pub revision: u32,
     /// For a split order, the numbers of all sub-orders, its own first.
     pub sub_orders: Box<[u64]>,
+    /// The name of the rule that holds the order, if one does.
+    pub held: Option<Arc<str>>,
 }
 
 /// The outcome of one order. Outcome *i* of a batch belongs to slot *i*.

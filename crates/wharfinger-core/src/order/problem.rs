@@ -171,6 +171,10 @@ pub enum Code {
     UnknownOrder,
     /// The order is a draft. It must be placed before it can be processed.
     NotPlaced,
+    /// The order is held for a person. It must be released before it can be processed or fulfilled.
+    Held,
+    /// The order is not held, so that it cannot be released or refused.
+    NotHeld,
     /// The catalogue has no such product.
     UnknownProduct,
     /// The product is in the catalogue, but not active.
@@ -200,7 +204,7 @@ pub enum Code {
 
 impl Code {
     /// One example of each code, with typical bounds. A test compares them with the documented table of problems.
-    pub const EXAMPLES: [Self; 45] = [
+    pub const EXAMPLES: [Self; 47] = [
         Self::Required,
         Self::NotText,
         Self::NotNumber,
@@ -246,6 +250,8 @@ impl Code {
         Self::NumberExists,
         Self::UnknownOrder,
         Self::NotPlaced,
+        Self::Held,
+        Self::NotHeld,
         Self::UnknownProduct,
         Self::InactiveProduct,
         Self::NotSoldThere { what: "market" },
@@ -311,6 +317,8 @@ impl Code {
             Self::NumberExists => row("number_exists", Invalid, format_args!("already exists")),
             Self::UnknownOrder => row("unknown_order", Invalid, format_args!("is not known")),
             Self::NotPlaced => row("not_placed", Invalid, format_args!("has not been placed yet")),
+            Self::Held => row("held", Invalid, format_args!("is held for a person; release or refuse it first")),
+            Self::NotHeld => row("not_held", Invalid, format_args!("is not held")),
             Self::UnknownProduct => row("unknown_product", Catalogue, format_args!("is not in the catalogue")),
             Self::InactiveProduct => row("inactive_product", Catalogue, format_args!("is not active")),
             Self::NotSoldThere { what } => row("not_sold_there", Catalogue,

@@ -208,6 +208,7 @@ impl Model {
                     key,
                     number,
                     state,
+                    held: None,
                     revision: 1,
                     created_at_ms: NOW_MS,
                     updated_at_ms: NOW_MS,
@@ -329,6 +330,7 @@ fn taken(order: &StoredOrder) -> Taken {
         order: order.id,
         number: order.number,
         revision: order.revision,
+        held: None,
         sub_orders: order
             .admission
             .as_ref()

@@ -69,6 +69,7 @@ pub(crate) fn stored(key: &str, text: &str) -> StoredOrder {
         key: key.into(),
         number: None,
         state: State::Pending,
+        held: None,
         revision: 1,
         created_at_ms: 1_767_225_600_000,
         updated_at_ms: 1_767_225_600_120,

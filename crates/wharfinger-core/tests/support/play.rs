@@ -409,6 +409,7 @@ fn same_emails(dialect: &dyn Dialect, batch: BatchId, slots: &[Slot<'_>]) -> Res
             key: String::new(),
             number: None,
             state: State::Pending,
+            held: None,
             revision: 1,
             created_at_ms: 0,
             updated_at_ms: 0,

@@ -17,11 +17,12 @@ use wharfinger_core::dialect::Credentials;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::{Caller, OrgAccess, Organisations, Scope};
+use wharfinger_core::rules::{Rule, RuleSet};
 
 use crate::access::rates::{Meter, Rates};
 use crate::clock;
 use crate::runtime::budget::{Holder, Holders};
-use crate::store::{Directory, Key, Store, StoreError};
+use crate::store::{AllRules, Directory, Key, OrganisationRules, Store, StoreError};
 
 /// How often the directory is checked for changes. The commands promise that a running server sees a change within a second.
 pub const REFRESH_EVERY: Duration = Duration::from_millis(250);
@@ -51,6 +52,8 @@ struct Snapshot {
     organisations: Organisations,
     keys_by_id: HashMap<String, Arc<KnownKey>>,
     keys_by_secret: HashMap<[u8; 32], Arc<KnownKey>>,
+    /// The compiled rules of organisations that have any.
+    rules: Arc<AllRules>,
 }
 
 /// A key and its rate meter.
@@ -135,6 +138,12 @@ impl Authenticated {
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
         self.known.key.scopes.contains(&scope)
+    }
+
+    /// The rules of all organisations that have any. `None` if there are none.
+    #[must_use]
+    pub fn rules(&self) -> Option<&AllRules> {
+        Some(&*self.snapshot.rules).filter(|rules| !rules.is_empty())
     }
 
     /// The organisations that the key can access.
@@ -243,6 +252,13 @@ impl Access {
         }
     }
 
+    /// The current rules of all organisations that have any.
+    #[must_use]
+    pub fn rules(&self) -> Arc<AllRules> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&current.rules)
+    }
+
     /// The code of an organisation. `None` if it is not known yet.
     #[must_use]
     pub fn code_of(&self, id: OrganisationId) -> Option<String> {
@@ -333,9 +349,11 @@ impl Snapshot {
         let by_secret = keys
             .iter()
             .map(|known| (known.key.secret_sha256, Arc::clone(known)));
+        let rules = compile(directory.rules, &directory.organisations, before);
         Self {
             version: directory.version,
             organisations: directory.organisations,
+            rules: Arc::new(rules),
             keys_by_id: by_id.collect(),
             keys_by_secret: by_secret.collect(),
         }
@@ -357,6 +375,38 @@ impl Snapshot {
         let key = &known.key;
         (is_right && !is_void(key, now_ms)).then(|| Arc::clone(known))
     }
+}
+
+/// Compiles the rules of organisations. Those that have not changed are taken from the previous snapshot.
+fn compile(
+    stored: Vec<(OrganisationId, Vec<Rule>)>,
+    organisations: &Organisations,
+    before: Option<&Snapshot>,
+) -> AllRules {
+    if stored.is_empty() {
+        return AllRules::new();
+    }
+    let by_id: HashMap<_, _> = organisations.values().map(|of| (of.id, of)).collect();
+    let mut compiled = AllRules::new();
+    for (id, rules) in stored {
+        let Some(organisation) = by_id.get(&id) else {
+            continue;
+        };
+        let known = before.and_then(|before| before.rules.get(&id));
+        let known = known.filter(|known| {
+            known.time_zone == organisation.time_zone && known.set.rules().eq(rules.iter())
+        });
+        let of = match known {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(OrganisationRules {
+                set: RuleSet::of_stored(rules),
+                code: organisation.code.clone(),
+                time_zone: organisation.time_zone.clone(),
+            }),
+        };
+        compiled.insert(id, of);
+    }
+    compiled
 }
 
 /// Whether a key is revoked or expired.

@@ -21,6 +21,7 @@ mod orders;
 mod org;
 mod products;
 mod purge;
+mod rules;
 pub mod serve;
 
 use std::path::PathBuf;
@@ -59,6 +60,8 @@ enum Command {
     Key(key::Key),
     /// Carry events to where they are needed
     Destination(destination::Destination),
+    /// Set, test and show the rules that hold orders for a person
+    Rules(rules::Rules),
     /// Load, show and export products and their stock
     Products(products::Products),
     /// Load and show customers, and erase a person
@@ -199,6 +202,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
             Command::Org(org) => org.run(&mut out).await,
             Command::Key(key) => key.run(&mut out).await,
             Command::Destination(destination) => destination.run(&mut out).await,
+            Command::Rules(rules) => rules.run(&mut out).await,
             Command::Products(products) => products.run(&mut out).await,
             Command::Customers(customers) => customers.run(&mut out).await,
             Command::Export(export) => return export.run(&mut out).await,

@@ -81,6 +81,8 @@ fn done(wanted: Move) -> &'static str {
     match wanted {
         Move::Process => "processed",
         Move::Cancel { .. } => "cancelled",
+        Move::Release => "released",
+        Move::Refuse => "refused",
     }
 }
 
@@ -89,6 +91,8 @@ fn verb(wanted: Move) -> &'static str {
     match wanted {
         Move::Process => "process",
         Move::Cancel { .. } => "cancel",
+        Move::Release => "release",
+        Move::Refuse => "refuse",
     }
 }
 
@@ -212,6 +216,7 @@ impl Named {
             ids.push(OrderId::from_bytes(id.into_bytes()));
         }
         let request = TransitionById {
+            note: None,
             ids,
             reach: OrgAccess::All,
             wanted,

@@ -111,7 +111,12 @@ impl Bodies {
 
     /// A page of a list whose entries have no Rust type.
     pub(super) fn page_of(entry: &Value) -> Self {
-        let page = json!({
+        Self::page_with(entry, &json!({}))
+    }
+
+    /// As [`Self::page_of`], with further attributes that may be absent.
+    pub(super) fn page_with(entry: &Value, further: &Value) -> Self {
+        let mut page = json!({
             "type": "object",
             "required": ["data", "next"],
             "properties": {
@@ -119,6 +124,9 @@ impl Bodies {
                 "next": {"type": ["string", "null"], "description": "The cursor of the next page; null at the end"},
             },
         });
+        for (name, schema) in further.as_object().into_iter().flatten() {
+            page["properties"][name] = schema.clone();
+        }
         Self::ok("A page of the list", Content::json(page))
     }
 

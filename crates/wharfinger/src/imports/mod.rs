@@ -33,7 +33,7 @@ use crate::intake::request_context::{BatchOptions, Call, OwnedCall};
 use crate::intake::{admit, heading, judge_for};
 use crate::runtime::budget::Lease;
 use crate::runtime::turns::on_behalf_of;
-use crate::store::prepare::{Submission, prepare};
+use crate::store::prepare::{Heading, Submission, prepare};
 use crate::store::{Admitted, ImportStep, RETRY_AFTER, StoreError};
 
 /// Imports that may be received concurrently. Each holds a blocking thread; the runtime has twice as many.
@@ -238,7 +238,11 @@ impl Pipeline<'_> {
     ) -> Result<(), Stopped> {
         let judged = self.judged(chunk).map_err(Stopped::Refused)?;
         let batch = secret::trial_batch_id();
-        let heading = heading(self.app, &self.call, &self.part.options, batch);
+        let rules = self.app.access.rules();
+        let heading = Heading {
+            rules: Some(&rules),
+            ..heading(self.app, &self.call, &self.part.options, batch)
+        };
         let tried = self.app.store.try_batch(prepare(&heading, &judged.slots));
         let decided = handle.block_on(tried).map_err(Stopped::Store)?;
         let outcomes = one_outcome_a_slot(&judged.slots, decided);
@@ -250,7 +254,12 @@ impl Pipeline<'_> {
 
     fn judge(&mut self, chunk: &Chunk) -> Result<Submission, RequestFailure> {
         let judged = self.judged(chunk)?;
-        let heading = heading(self.app, &self.call, &self.part.options, secret::batch_id());
+        // An import can outlive the rules that there were when it began.
+        let rules = self.app.access.rules();
+        let heading = Heading {
+            rules: Some(&rules),
+            ..heading(self.app, &self.call, &self.part.options, secret::batch_id())
+        };
         let mut submission = prepare(&heading, &judged.slots);
         let active_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.began = Instant::now();

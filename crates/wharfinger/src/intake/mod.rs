@@ -6,8 +6,10 @@ pub mod app;
 pub mod batch_reply;
 pub mod claims;
 pub mod idempotency;
+pub mod mending;
 pub mod readback;
 pub mod request_context;
+pub mod rule_trial;
 
 use tokio::task::block_in_place;
 use wharfinger_core::decide::admit::Move;
@@ -305,6 +307,7 @@ pub fn heading<'c>(
         email_key: app.store.email_key(),
         policy: options.policy,
         mends: options.mends,
+        rules: call.authenticated.rules(),
         file_name: options.file_name.as_deref(),
     }
 }

@@ -179,7 +179,7 @@ pub async fn show(app: &App, call: &Call<'_>) -> Result<Reply, RequestFailure> {
 async fn show_order(app: &App, call: &Call<'_>, key: String) -> Result<Reply, RequestFailure> {
     let query = Arc::new(OrderQuery {
         keys: Some(vec![key.clone()]),
-        states: vec![State::Draft, State::Pending, State::Processed],
+        states: vec![State::Draft, State::Held, State::Pending, State::Processed],
         ..OrderQuery::first(1)
     });
     let page = read_page(app, call, &query, None).await?;

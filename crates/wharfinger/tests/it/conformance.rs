@@ -17,6 +17,7 @@ mod following;
 mod fulfilments;
 mod lists;
 mod numbers;
+mod ordered_lists;
 mod reading;
 mod receipt_lists;
 mod receipts;
@@ -183,6 +184,12 @@ laws![
     lists::lists_are_served_by_keys_batches_and_addresses,
     lists::lists_are_bounded_by_times,
     lists::numbered_orders_are_listed_by_their_numbers,
+    ordered_lists::the_newest_orders_of_all_come_first,
+    ordered_lists::the_newest_orders_of_a_time_come_first,
+    ordered_lists::what_was_purged_is_in_no_list,
+    ordered_lists::orders_are_listed_by_the_beginning_of_their_keys,
+    ordered_lists::totals_are_those_of_the_counters,
+    ordered_lists::forged_cursors_of_lists_do_no_harm,
     emails::orders_are_found_by_address_whatever_its_case,
     emails::an_address_that_was_changed_finds_the_order_no_more,
     emails::what_was_added_later_leaves_the_address,

@@ -65,8 +65,8 @@ fn every_changing_route_is_done_once_and_answered_again() {
     }
     let covered = |method: &str, path: &str| {
         let of_import = path.starts_with("/v1/imports/");
-        // It sends a request, and changes nothing.
-        let is_test = path == "/v1/destinations/{id}/test";
+        // They change nothing.
+        let is_test = path.ends_with("/test");
         let mut routes = changes.iter().map(|change| change.route);
         let is_known = method == "GET" || of_import || is_test;
         is_known || routes.any(|route| route == (method, path))

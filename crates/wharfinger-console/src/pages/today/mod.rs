@@ -127,12 +127,10 @@ async fn today(visit: Visit) -> Response {
     .await;
     let content = html! {
         (filters(&scope, &who))
+        @if latest.is_none() { (start::show(&visit, &scope, &who)) }
         div data-live="figures" { (figures) }
         div data-live="causes" { (causes) }
-        @match latest {
-            Some(latest) => { div data-live="latest" { (latest) } }
-            None => (start::show(&visit, &who)),
-        }
+        @if let Some(latest) = latest { div data-live="latest" { (latest) } }
         div data-live="flow" { (flow) }
     };
     Page::new(&visit, "Today").module("today.js").show(&content)

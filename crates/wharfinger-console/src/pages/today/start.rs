@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::Scope;
 use crate::parts::Who;
 use crate::visit::Visit;
 
@@ -9,10 +10,11 @@ use crate::visit::Visit;
 const EXAMPLE: &str =
     r#"{"key":"FIRST-1","placed_at":"2026-11-30","lines":[{"sku":"TEA-7","quantity":2}]}"#;
 
-pub(super) fn show(visit: &Visit, who: &Who) -> Markup {
-    let organisation = match who.organisations.as_slice() {
-        [] => "ORGANISATION",
-        [first, ..] => first,
+pub(super) fn show(visit: &Visit, scope: &Scope<'_>, who: &Who) -> Markup {
+    let first = who.organisations.first().map(String::as_str);
+    let organisation = match scope.organisation {
+        "" => first.unwrap_or("ORGANISATION"),
+        chosen => chosen,
     };
     let server = &visit.server;
     html! {
@@ -27,7 +29,7 @@ pub(super) fn show(visit: &Visit, who: &Who) -> Markup {
                 p { "No batch has come in yet. " a href="/console/upload" { "Upload a file" } ", or send one order from a terminal. "
                     "Put the secret of your key in the place of " code { "SECRET" } "." }
                 pre tabindex="0" {
-                    "curl " (server) "/v1/batches?organisation=" (organisation) " \\\n"
+                    "curl '" (server) "/v1/batches?organisation=" (organisation) "' \\\n"
                     "  -H 'Authorization: Bearer SECRET' \\\n"
                     "  -H 'Content-Type: application/x-ndjson' \\\n"
                     "  -d '" (EXAMPLE) "'"

@@ -321,6 +321,7 @@ mod tests {
             key: "7".into(),
             number: Some(7),
             state: State::Pending,
+            held: None,
             revision: 1,
             created_at_ms: 0,
             updated_at_ms: 0,

@@ -216,7 +216,7 @@ fn status(stored: &StoredOrder) -> &'static str {
         State::Pending | State::Processed if report.is_some_and(Fulfilment::is_shipped) => {
             "shipped"
         }
-        State::Pending => "pending",
+        State::Held | State::Pending => "pending",
         State::Processed => "processing",
         State::Cancelled => "cancelled",
     }
@@ -280,6 +280,7 @@ mod tests {
             key: "7".into(),
             number: Some(7),
             state: State::Pending,
+            held: None,
             revision: 1,
             created_at_ms: 1_740_787_199_999,
             updated_at_ms: 1_740_787_199_999,

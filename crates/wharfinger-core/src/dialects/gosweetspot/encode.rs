@@ -133,7 +133,9 @@ fn list(body: Vec<u8>) -> Reply {
 /// Encodes the status of one order. A cancelled order does not exist on this route.
 pub(super) fn order(order: &StoredOrder) -> Reply {
     match order.state {
-        State::Draft | State::Pending | State::Processed => Reply::json(200, &stored::shown(order)),
+        State::Draft | State::Held | State::Pending | State::Processed => {
+            Reply::json(200, &stored::shown(order))
+        }
         State::Cancelled => refusal(&RequestFailure::NotFound(format!("Order {}", order.key))),
     }
 }

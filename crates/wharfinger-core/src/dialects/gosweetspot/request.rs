@@ -82,9 +82,9 @@ pub(super) fn list(head: &Head<'_>) -> Result<ParsedRequest, RequestFailure> {
     let page_size = whole_number_of(head, "pagesize", PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX)?;
     let with_products = boolean_of(head, "includeProducts")?;
     let states = if exclude_completed {
-        vec![State::Pending]
+        vec![State::Held, State::Pending]
     } else {
-        vec![State::Pending, State::Processed]
+        vec![State::Held, State::Pending, State::Processed]
     };
     Ok(ParsedRequest::Orders(OrderQuery {
         keys: (!keys.is_empty()).then_some(keys),
@@ -106,7 +106,7 @@ pub(super) fn pending() -> ParsedRequest {
     ParsedRequest::Orders(OrderQuery {
         keys: None,
         email: None,
-        states: vec![State::Pending],
+        states: vec![State::Held, State::Pending],
         created_from_ms: None,
         created_to_ms: None,
         keep: None,

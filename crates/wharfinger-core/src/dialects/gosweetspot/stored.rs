@@ -47,8 +47,12 @@ pub(super) fn shown(order: &StoredOrder) -> Shown<'_> {
     // On this route, a processed order without a report counts as picked.
     let status = match order.state {
         _ if of_report(Fulfilment::is_delivered) => "DELIVERED",
-        State::Draft | State::Pending if !of_report(Fulfilment::is_picked) => "PENDING",
-        State::Draft | State::Pending | State::Processed | State::Cancelled => "PICKED",
+        State::Draft | State::Held | State::Pending if !of_report(Fulfilment::is_picked) => {
+            "PENDING"
+        }
+        State::Draft | State::Held | State::Pending | State::Processed | State::Cancelled => {
+            "PICKED"
+        }
     };
     Shown {
         packingslipno: &order.key,
@@ -114,7 +118,7 @@ fn status(order: &StoredOrder) -> Status<'_> {
     let reported = report.and_then(|report| report.status.as_deref());
     Status {
         status: match order.state {
-            State::Draft | State::Pending => reported.unwrap_or("PENDING"),
+            State::Draft | State::Held | State::Pending => reported.unwrap_or("PENDING"),
             State::Processed => reported.unwrap_or("PROCESSED"),
             State::Cancelled => "CANCELLED",
         },

@@ -9,7 +9,7 @@ use crate::dialect::{Reply, Results, Slot, Submitted};
 use crate::hint::{self, Asked, Hint};
 use crate::json::NameCase;
 use crate::order::failure::RequestFailure;
-use crate::order::outcome::{BatchStatus, Counts, Outcome};
+use crate::order::outcome::{BatchStatus, Counts, Outcome, State};
 use crate::order::problem::{Code, Problem, Step};
 use crate::order::warning::Warning;
 
@@ -87,6 +87,10 @@ fn result<'s>(index: usize, slot: &'s Slot<'s>, outcome: &'s Outcome) -> OrderRe
             (None, None) => None,
         },
         outcome: outcome.name(),
+        state: taken
+            .and_then(|taken| taken.held.as_ref())
+            .map(|_| State::Held.name()),
+        rule: taken.and_then(|taken| taken.held.as_deref()),
         order_id: taken.map(|taken| taken.order.to_string()),
         number,
         orders: taken.map_or(&[], |taken| &taken.sub_orders),

@@ -75,6 +75,13 @@ pub(super) struct OrderResult<'s> {
     pub key: Option<Cow<'s, str>>,
     #[schemars(extend("enum" = ["accepted", "updated", "unchanged", "rejected", "withheld"]))]
     pub outcome: &'static str,
+    /// `held` if a rule of the organisation holds the order for a person. The order is accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = ["held"]))]
+    pub state: Option<&'static str>,
+    /// The name of the rule that holds the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<&'s str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "uuid"))]
     pub order_id: Option<String>,

@@ -121,6 +121,7 @@ fn further_fields(dialect: &dyn Dialect) -> Vec<Value> {
 fn parameter(parameter: &Parameter) -> Value {
     let schema = match parameter.kind {
         ParameterKind::Text => json!({"type": "string"}),
+        ParameterKind::Prefix(max) => json!({"type": "string", "minLength": 1, "maxLength": max}),
         ParameterKind::Texts => json!({"type": "string", "pattern": r"[^,\s]"}),
         ParameterKind::Organisation => {
             json!({"type": "string", "pattern": CODE_PATTERN, "maxLength": CODE_CHARS_MAX})
@@ -145,7 +146,9 @@ fn parameter(parameter: &Parameter) -> Value {
         ParameterKind::DayOrTime => {
             json!({"type": "string", "anyOf": [{"format": "date"}, {"pattern": SPACED_TIME}]})
         }
-        ParameterKind::Time => json!({"type": "string", "format": "date-time"}),
+        ParameterKind::DateOrTime => {
+            json!({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]})
+        }
         ParameterKind::TimeOrSpan => {
             json!({"type": "string", "anyOf": [{"format": "date-time"}, {"pattern": "^[1-9][0-9]{0,4}[mhd]$"}]})
         }

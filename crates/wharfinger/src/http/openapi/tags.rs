@@ -6,7 +6,7 @@ use wharfinger_core::dialects;
 use super::super::routes::{ENDPOINTS, Endpoint};
 
 /// Groups of the native API: name, description, and what a path of the group contains. The first that fits is taken.
-const RESOURCES: [(&str, &str, &str); 11] = [
+const RESOURCES: [(&str, &str, &str); 15] = [
     (
         "Products",
         "Products of an organisation's catalogue and their stock.",
@@ -21,6 +21,11 @@ const RESOURCES: [(&str, &str, &str); 11] = [
         "Batches",
         "Submit orders in batches, and read the receipt of each batch.",
         "/v1/batches",
+    ),
+    (
+        "Rejections",
+        "Rejected orders of all batches: read them, send them again, or dismiss them.",
+        "/v1/rejections",
     ),
     (
         "Imports",
@@ -43,6 +48,16 @@ const RESOURCES: [(&str, &str, &str); 11] = [
         "/v1/destinations",
     ),
     (
+        "Statistics",
+        "Outcomes of orders over time, and why orders were rejected.",
+        "/v1/stats",
+    ),
+    (
+        "Statistics",
+        "Outcomes of orders over time, and why orders were rejected.",
+        "/v1/errors",
+    ),
+    (
         "Organisations",
         "The organisations that orders belong to.",
         "/v1/organisations",
@@ -52,8 +67,17 @@ const RESOURCES: [(&str, &str, &str); 11] = [
         "API keys, their scopes and their organisations.",
         "/v1/keys",
     ),
+    (
+        "Keys",
+        "API keys, their scopes and their organisations.",
+        "/v1/whoami",
+    ),
     ("Limits", "The limits that apply to a key.", "/v1/limits"),
-    ("Audit", "The log of administrative changes.", "/v1/audit"),
+    (
+        "Audit",
+        "The log of administrative changes and of changes of orders.",
+        "/v1/audit",
+    ),
 ];
 
 /// The group of a route. Routes of a vendor's dialect form one group, named after the dialect.

@@ -1,4 +1,4 @@
-//! The audit log: who changed organisations, keys and destinations.
+//! The audit log: who changed organisations, keys, destinations and orders.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use wharfinger_core::dialect::ParameterKind::{Organisation, Text, Time};
+use wharfinger_core::dialect::ParameterKind::{OneOf, Organisation, Text, Time};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::{OrgAccess, Scope};
 
@@ -22,6 +22,9 @@ use crate::intake::app::App;
 use crate::intake::request_context::Call;
 use crate::store::{AuditEntry, AuditPage, ReadAudit};
 
+/// The kinds of changes that can be asked for.
+const KINDS: [&str; 5] = ["organisation", "key", "destination", "order", "rejection"];
+
 /// Routes of the audit log.
 pub(super) static ROUTES: &[Route] = &[Route {
     name: "list_audit",
@@ -29,7 +32,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
     path: "/v1/audit",
     scope: Some(Scope::Admin),
     kind: Kind::Plain,
-    summary: "List administrative changes, newest first",
+    summary: "List administrative changes and changes of orders, newest first",
     parameters: &[
         query(
             "key_id",
@@ -41,13 +44,10 @@ pub(super) static ROUTES: &[Route] = &[Route {
             Organisation,
             "Only changes of this organisation, its catalogue and its orders",
         ),
-        query(
-            "action",
-            Text,
-            "Only this action, such as `key.revoked`, or all of a kind, such as `key`",
-        ),
+        query("action", Text, "Only this action, such as `key.revoked`"),
         query("since", Time, "Only changes at this time or later"),
         query("until", Time, "Only changes before this time"),
+        query("kind", OneOf(&KINDS), "Only changes of this kind"),
         LIMIT,
         AFTER,
     ],
@@ -101,6 +101,8 @@ const ROUNDS_MAX: usize = 20;
 
 /// Which entries are wanted.
 struct Filter<'q> {
+    /// What stands before the dot in the action. The store looks at it.
+    kind: Option<&'static str>,
     key_id: Option<&'q str>,
     organisation: Option<&'q str>,
     action: Option<&'q str>,
@@ -110,7 +112,11 @@ struct Filter<'q> {
 
 impl<'q> Filter<'q> {
     fn read(listing: &Listing<'q>) -> Result<Self, RequestFailure> {
+        let kind = listing.query.read("kind", &KINDS.join(", "), |name| {
+            KINDS.into_iter().find(|kind| *kind == name)
+        })?;
         Ok(Self {
+            kind,
             key_id: listing.query.get("key_id"),
             organisation: listing.query.get("organisation"),
             action: listing.query.get("action"),
@@ -128,7 +134,7 @@ impl<'q> Filter<'q> {
     fn takes(&self, entry: &AuditEntry) -> bool {
         let kind = entry.action.split('.').next();
         let is_of_key = |wanted| entry.who == wanted;
-        let is_action = |wanted| entry.action == wanted || kind == Some(wanted);
+        let is_action = |wanted| entry.action == wanted;
         // Other kinds have ids as subjects, which may look like a code.
         let is_of = |code| entry.subject == code && !matches!(kind, Some("key" | "destination"));
         self.key_id.is_none_or(is_of_key)
@@ -158,6 +164,7 @@ async fn read(
     for _ in 0..rounds {
         let request = ReadAudit {
             before,
+            kind: filter.kind,
             limit: at_once,
             about: about.clone(),
         };

@@ -10,7 +10,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderValue};
 use schemars::JsonSchema;
 use serde::Serialize;
-use wharfinger_core::dialect::ParameterKind::{OneOf, Text, Time, Uuid};
+use wharfinger_core::dialect::ParameterKind::{DateOrTime, OneOf, Text, Uuid};
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialects;
 use wharfinger_core::json::NameCase;
@@ -53,12 +53,12 @@ pub(super) static ROUTES: &[Route] = &[
             ),
             query(
                 "received_after",
-                Time,
+                DateOrTime,
                 "Only batches received at this time or later",
             ),
             query(
                 "received_before",
-                Time,
+                DateOrTime,
                 "Only batches received before this time",
             ),
             query("import", Uuid, "Only the batches of this import"),

@@ -6,6 +6,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use uuid::Uuid;
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::json::{Envelope, Kind, NameCase, Reader, Rules};
@@ -173,17 +175,24 @@ impl<'h> Listing<'h> {
         })
     }
 
-    /// A time parameter (RFC 3339), in milliseconds since 1970.
+    /// A parameter that is a time (RFC 3339) or a date, in milliseconds since 1970. A date is its first moment in UTC.
     ///
     /// # Errors
     /// [`RequestFailure::BadParameter`].
     pub(super) fn time(&self, name: &str) -> Result<Option<i64>, RequestFailure> {
-        self.query
-            .read(name, "a time such as 2026-11-21T09:30:00Z", |value| {
-                value
-                    .parse::<Timestamp>()
-                    .ok()
-                    .map(Timestamp::as_millisecond)
-            })
+        let expected = "a date such as 2026-11-21 or a time such as 2026-11-21T09:30:00Z";
+        self.query.read(name, expected, |value| {
+            let moment = match value.parse::<Timestamp>() {
+                Ok(time) => time,
+                Err(_) => day(value)?.to_zoned(TimeZone::UTC).ok()?.timestamp(),
+            };
+            Some(moment.as_millisecond())
+        })
     }
+}
+
+/// A date without a time.
+fn day(value: &str) -> Option<Date> {
+    let is_short = value.len() == "2026-11-21".len();
+    value.parse().ok().filter(|_| is_short)
 }

@@ -9,10 +9,12 @@ mod destinations;
 mod erasure;
 mod events;
 mod fulfilment;
+mod held;
 mod imports;
 mod input;
 mod keys;
 mod limits;
+mod order_cursor;
 mod order_forms;
 mod orders;
 mod organisations;
@@ -21,6 +23,7 @@ mod problems;
 mod rejected;
 mod rejections;
 mod route;
+mod rules;
 mod stats;
 mod transitions;
 mod whoami;
@@ -46,9 +49,11 @@ pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
         orders::ROUTES,
         transitions::ROUTES,
         fulfilment::ROUTES,
+        held::ROUTES,
         events::ROUTES,
         destinations::ROUTES,
         organisations::ROUTES,
+        rules::ROUTES,
         catalogue::ROUTES,
         keys::ROUTES,
         whoami::ROUTES,

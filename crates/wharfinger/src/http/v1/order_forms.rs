@@ -9,7 +9,7 @@ use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::reading::moment::rfc3339_of_unix_ms;
 
-use super::answer::{Page, ok};
+use super::answer::{OrderPage, ok};
 use crate::intake::app::App;
 use crate::intake::without_blocking_others;
 use crate::store::{FoundOrder, ListPage};
@@ -90,7 +90,8 @@ pub(super) async fn render_page(
             }
             data.push(order);
         }
-        Ok(Rendered::Page(ok(&Page { data, next })))
+        let total = page.total;
+        Ok(Rendered::Page(ok(&OrderPage { data, next, total })))
     };
     without_blocking_others(app, text_bytes, render).await?
 }

@@ -1,5 +1,7 @@
 //! Orders of every dialect.
 
+use std::sync::LazyLock;
+
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,31 +9,32 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 use wharfinger_core::convert::{self, ReadBack, RenderAs};
-use wharfinger_core::dialect::ParameterKind::{self, Form, Number, OneOf, Text, Time};
+use wharfinger_core::dialect::ParameterKind::{
+    self, Boolean, DateOrTime, Form, Number, OneOf, Text,
+};
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialect::{Dialect, Reply};
 use wharfinger_core::dialects;
-use wharfinger_core::limits::NUMBER_MAX;
+use wharfinger_core::limits::{KEY_CHARS_MAX, NUMBER_MAX};
 use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
+use wharfinger_core::order::ids::{BatchId, OrderId};
 use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::order::outcome::State;
+use wharfinger_core::rules::Hold;
 
 use super::super::answer::respond;
-use super::answer::{Page, ok, time};
+use super::answer::{OrderPage, Page, ok, time};
+use super::held::HoldView;
 use super::input::Listing;
 use super::order_forms::{InForm, Rendered, render_page};
 use super::parameters::{AFTER, DIALECT, LIMIT, ORGANISATION, PAGE, query};
 use super::route::{Kind, Route};
-use super::{cursor, input};
+use super::{cursor, input, order_cursor};
 use crate::http::describe::{Bodies, Content, reference};
 use crate::intake::app::App;
 use crate::intake::readback::keep_address;
 use crate::intake::request_context::Call;
-use crate::store::{
-    EventKind, FoundOrder, HistoryCursor, HistoryEntry, HistoryKind, ListCursor, ListOrders,
-    ListedBy,
-};
+use crate::store::{EventKind, FoundOrder, HistoryCursor, HistoryEntry, HistoryKind, ListOrders};
 
 /// Routes of orders.
 pub(super) static ROUTES: &[Route] = &[
@@ -44,13 +47,14 @@ pub(super) static ROUTES: &[Route] = &[
         summary: "List orders of every dialect",
         parameters: &[
             ORGANISATION,
-            query(
-                "state",
-                OneOf(&["draft", "pending", "processed", "cancelled"]),
-                "Only orders in this state",
-            ),
+            query("state", OneOf(&State::NAMES), "Only orders in this state"),
             DIALECT,
             query("key", Text, "Only orders with this order key"),
+            query(
+                "key_prefix",
+                ParameterKind::Prefix(KEY_CHARS_MAX),
+                "Only orders whose key begins with this text, in the order of their keys",
+            ),
             query(
                 "number",
                 Number(1, NUMBER_MAX),
@@ -68,17 +72,17 @@ pub(super) static ROUTES: &[Route] = &[
             ),
             query(
                 "created_after",
-                Time,
-                "Only orders created at this time or later",
+                DateOrTime,
+                "Only orders created at this time or later; a date is 00:00 UTC of this day",
             ),
             query(
                 "created_before",
-                Time,
+                DateOrTime,
                 "Only orders created before this time",
             ),
             query(
                 "updated_after",
-                Time,
+                DateOrTime,
                 "Only orders changed at this time or later, in the order of their latest change",
             ),
             query(
@@ -86,15 +90,31 @@ pub(super) static ROUTES: &[Route] = &[
                 Form,
                 "The form of each order: a dialect, or `submitted` for the text as it was sent",
             ),
+            query(
+                "order",
+                OneOf(&["created", "newest"]),
+                "`newest`: the newest orders of all organisations first",
+            ),
+            query(
+                "total",
+                Boolean,
+                "Whether to tell how many orders match, where counters have the number",
+            ),
             LIMIT,
             AFTER,
         ],
         bodies: |generator| {
             let in_form = generator.subschema_for::<InForm>();
-            Bodies::page_of(&json!({
+            let entry = json!({
                 "description": "The order; with the parameter `as`, the order in that form, and what it is about.",
                 "anyOf": [reference("Order"), in_form],
-            }))
+            });
+            let total = json!({
+                "type": "integer",
+                "minimum": 0,
+                "description": "How many orders match, with `total=true` and no filters besides `organisation`, `dialect` and `state`",
+            });
+            Bodies::page_with(&entry, &json!({"total": total}))
         },
         handler: |r| Box::pin(list(r.app, r.call)),
     },
@@ -180,6 +200,9 @@ pub(super) async fn find(app: &App, call: &Call<'_>) -> Result<FoundOrder, Reque
     found.ok_or_else(|| input::not_found("Order", &id))
 }
 
+/// The states that orders can be listed by.
+static STATES: LazyLock<String> = LazyLock::new(|| State::NAMES.join(", "));
+
 /// One entry of the history of an order.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "HistoryEntry")]
@@ -198,7 +221,14 @@ struct HistoryEntryView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "serde_json::Value")]
     order: Option<Box<RawValue>>,
-    /// The API key that made the change, if it is not a revision.
+    /// Why a rule holds the order as of this revision: the rule, its sentence, and an error if it could not be evaluated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<HoldView>")]
+    held: Option<Hold>,
+    /// What was noted when the held order was released or refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    /// The API key that sent the revision or made the change. Absent if the receipt of the revision's batch is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<String>,
 }
@@ -231,20 +261,19 @@ fn entry_view(entry: HistoryEntry) -> Result<HistoryEntryView, RequestFailure> {
     let at = time(entry.at_ms);
     Ok(match entry.what {
         HistoryKind::Revision(revision) => HistoryEntryView {
-            r#type: if revision.revision == 1 {
-                EventKind::OrderAccepted
-            } else {
-                EventKind::OrderUpdated
-            }
-            .name(),
+            r#type: revision.kind.name(),
+            held: revision.hold,
+            note: None,
             at,
             revision: Some(revision.revision),
             batch_id: Some(revision.batch.to_string()),
             order: Some(verbatim(revision.text)?),
-            key_id: None,
+            key_id: revision.key_id,
         },
-        HistoryKind::Change { kind, key_id } => HistoryEntryView {
+        HistoryKind::Change { kind, key_id, note } => HistoryEntryView {
             r#type: kind.name(),
+            held: None,
+            note,
             at,
             revision: None,
             batch_id: None,
@@ -266,30 +295,22 @@ fn verbatim(json: String) -> Result<Box<RawValue>, RequestFailure> {
 async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let listing = Listing::new(call)?;
     let mut request = asked_for(call, &listing)?;
-    let list = match request.listed_by() {
-        ListedBy::Creation => "orders",
-        ListedBy::Change => "orders by change",
-        ListedBy::Text => "orders by text",
-    };
-    if let Some(after) = listing.after {
-        let (organisation, place): (u32, i64) = cursor::read(list, after)?;
-        request.after = Some(ListCursor {
-            organisation: OrganisationId(organisation),
-            place,
-        });
-    }
+    order_cursor::check_order(&request)?;
+    let listed_by = request.listed_by();
+    let after = listing.after;
+    let after = after.map(|after| order_cursor::read(listed_by, after));
+    request.after = after.transpose()?;
     let form = listing.query.read("as", &forms(), RenderAs::named)?;
-    let (mut limit, after) = (request.limit, request.after);
+    let (mut limit, after) = (request.limit, request.after.clone());
     loop {
         let page = app.store.list(request).await;
         let page = page.map_err(|error| call.failure(error))?;
-        let next = page
-            .next
-            .map(|next| cursor::write(list, &(next.organisation.0, next.place)));
+        let next = page.next.as_ref();
+        let next = next.map(|next| order_cursor::write(listed_by, next));
         let Some(form) = form else {
             let data: Result<Vec<_>, _> = page.orders.iter().map(view).collect();
-            let data = data?;
-            return Ok(ok(&Page { data, next }));
+            let (data, total) = (data?, page.total);
+            return Ok(ok(&OrderPage { data, next, total }));
         };
         match render_page(app, &page, next, form).await? {
             Rendered::Page(response) => return Ok(response),
@@ -297,7 +318,7 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         }
         // Only the store knows the cursor after the last order that fits.
         request = asked_for(call, &listing)?;
-        request.after = after;
+        request.after.clone_from(&after);
         request.limit = limit;
     }
 }
@@ -307,15 +328,18 @@ fn asked_for(call: &Call<'_>, listing: &Listing<'_>) -> Result<ListOrders, Reque
     let query = &listing.query;
     let organisations = input::organisations(call, query)?;
     let mut request = ListOrders::all(organisations, listing.limit);
-    let state = query.read("state", "draft, pending, processed or cancelled", |name| {
-        State::ALL.into_iter().find(|state| state.name() == name)
-    })?;
+    let state = query.read("state", &STATES, State::named)?;
     if let Some(state) = state {
         request.states = vec![state];
     }
     let dialect = query.read("dialect", &dialects::ids(), dialects::find)?;
     request.dialect = dialect.map(Dialect::id);
     request.key = query.get("key").map(str::to_owned);
+    let wanted = format!("the beginning of a key, 1 to {KEY_CHARS_MAX} characters");
+    request.key_prefix = query.read("key_prefix", &wanted, |prefix| {
+        let is_possible = (1..=KEY_CHARS_MAX).contains(&prefix.chars().count());
+        is_possible.then(|| prefix.to_owned())
+    })?;
     let wanted = format!("a number from 1 to {NUMBER_MAX}");
     request.number = query.read("number", &wanted, |number| {
         let number = number.parse().ok()?;
@@ -323,6 +347,14 @@ fn asked_for(call: &Call<'_>, listing: &Listing<'_>) -> Result<ListOrders, Reque
     })?;
     let batch = query.read("batch", "a UUID", |batch| Uuid::try_parse(batch).ok())?;
     request.batch = batch.map(|batch| BatchId::from_bytes(batch.into_bytes()));
+    let order = query.read("order", "created or newest", |order| match order {
+        "created" => Some(false),
+        "newest" => Some(true),
+        _ => None,
+    })?;
+    request.newest_first = order.unwrap_or_default();
+    let with_total = query.read("total", "true or false", |value| value.parse().ok())?;
+    request.with_total = with_total.unwrap_or_default();
     request.created_from_ms = listing.time("created_after")?;
     request.created_before_ms = listing.time("created_before")?;
     request.updated_from_ms = listing.time("updated_after")?;

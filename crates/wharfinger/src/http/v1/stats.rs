@@ -4,7 +4,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wharfinger_core::dialect::Parameter;
-use wharfinger_core::dialect::ParameterKind::{Boolean, OneOf, Time};
+use wharfinger_core::dialect::ParameterKind::{Boolean, DateOrTime, OneOf};
 use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::OrganisationId;
@@ -24,12 +24,12 @@ use crate::store::{ErrorCause, ErrorPlace, ErrorSum, ReadErrors, ReadOutcomes, S
 
 const FROM: Parameter = query(
     "from",
-    Time,
+    DateOrTime,
     "The first time. Rounded down to a minute, to an hour if it is more than 7 days ago, to a day if more than 400. Default: 24 hours before `to`",
 );
 const TO: Parameter = query(
     "to",
-    Time,
+    DateOrTime,
     "The end, which is not included. Rounded up likewise. Default: now",
 );
 const ORGANISATION: Parameter = query(

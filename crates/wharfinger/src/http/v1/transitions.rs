@@ -177,7 +177,7 @@ async fn one(
         Err(refused) => refusal.refuse(refused.state, refused.code, &id, wanted),
     };
     let ids = vec![OrderId::from_bytes(id.into_bytes())];
-    let answered = change_all(app, call, &body, ids, wanted, encode).await?;
+    let answered = change_all(app, call, &body, ids, (wanted, None), encode).await?;
     Ok(respond_with(answered))
 }
 
@@ -205,16 +205,16 @@ async fn many(
         let results = pairs.map(|(text, changed)| view(text, changed)).collect();
         Reply::json(status, &TransitionsView { results })
     };
-    let answered = change_all(app, call, &body, ids, wanted, encode).await?;
+    let answered = change_all(app, call, &body, ids, (wanted, None), encode).await?;
     Ok(respond_with(answered))
 }
 
-async fn change_all(
+pub(super) async fn change_all(
     app: &App,
     call: &Call<'_>,
     body: &Bytes,
     ids: Vec<OrderId>,
-    wanted: Move,
+    (wanted, note): (Move, Option<String>),
     encode: impl Fn(&[TransitionResult]) -> Reply + Clone + Send + Sync + 'static,
 ) -> Result<Answered, RequestFailure> {
     let key_id = call.authenticated.key_id().to_owned();
@@ -224,6 +224,7 @@ async fn change_all(
             ids,
             reach,
             wanted,
+            note,
             key_id,
             save_reply,
         };
@@ -280,10 +281,18 @@ impl RefusedAt {
         }
     }
 
-    fn refuse(&self, state: Option<State>, code: Code, id: &Uuid, wanted: Move) -> Reply {
+    pub(super) fn refuse(
+        &self,
+        state: Option<State>,
+        code: Code,
+        id: &Uuid,
+        wanted: Move,
+    ) -> Reply {
         let verb = match wanted {
             Move::Process => "processed",
             Move::Cancel { .. } => "cancelled",
+            Move::Release => "released",
+            Move::Refuse => "refused",
         };
         self.conflict(state, code, id, verb)
     }

@@ -11,16 +11,16 @@ use super::{import_progress, mending};
 use crate::clock;
 use crate::store::Store;
 use crate::store::api::Admitted;
-use crate::store::api::StoreError;
+use crate::store::api::{MEND_ORDER, StoreError};
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::index::key_space::KeySpace;
-use crate::store::journal::admissions;
 use crate::store::journal::batches::Batches;
 use crate::store::journal::block::Block;
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::write::{NewBlock, Origin};
+use crate::store::journal::{admissions, holds};
 use crate::store::prepare::{Group, GroupTexts, Row, Submission};
 use crate::store::receipts::encoding::{Builder, Chunk, Kind, ListedOrder};
 use crate::store::receipts::extents::{self, BatchExtent};
@@ -79,7 +79,28 @@ pub(crate) fn admit(
     let rejected = submission.rejected.iter().chain(&admission.not_taken);
     mending::close(txn, submission, &admission.outcomes, rejected)?;
     admission.write_receipt(txn)?;
+    if submission.operation == MEND_ORDER {
+        note_mended(txn, submission, &admission.outcomes)?;
+    }
     Ok(admission.outcomes)
+}
+
+/// Notes for the audit log that a person has replaced the text of an order.
+fn note_mended(
+    txn: &mut WriteTxn<'_>,
+    submission: &Submission,
+    outcomes: &[Outcome],
+) -> Result<(), Fault> {
+    let by = ("order.mended", submission.key_id.as_str());
+    for group in &submission.groups {
+        let anywhere = BlockId::new(group.organisation, 0).entry(0);
+        for row in &group.rows {
+            if let Outcome::Updated(taken) = &outcomes[row.valid.at()] {
+                txn.note_change(by, anywhere, Some(taken.order))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A batch being admitted.
@@ -105,6 +126,7 @@ impl Admission<'_> {
         txn.index.expect(0);
         let (mut entry_outcomes, sub_orders) = (decided.entry_outcomes, decided.sub_orders);
         admissions::write(connection, &decided.admissions)?;
+        holds::write(connection, &decided.holds)?;
         txn.order_states.created(&key_space, &decided.created);
         let rows = group.rows.iter().zip(&entry_outcomes);
         let refused = rows.filter(|(_, entry_outcome)| **entry_outcome == EntryOutcome::Refused);

@@ -1,11 +1,12 @@
 //! Decisions on the valid orders of one organisation, and their effect on the index. Real runs and dry runs decide by this code.
 
-use wharfinger_core::decide::admit::{Decision, Intent, decide};
+use wharfinger_core::decide::admit::{Decision, Intent, decide, ruled};
 use wharfinger_core::decide::catalogue::Admission;
 use wharfinger_core::dialect::Number;
 use wharfinger_core::order::ids::OrderId;
 use wharfinger_core::order::outcome::{Outcome, State, Taken};
 use wharfinger_core::order::problem::{Code, Problem};
+use wharfinger_core::rules::Hold;
 
 use super::sub_orders::SubOrderBlocks;
 use super::txn::DecisionTxn;
@@ -14,7 +15,8 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::EntryAddr;
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::orders::{OrderRow, PREFETCHED_MAX};
-use crate::store::journal::entry_outcomes::EntryOutcome;
+use crate::store::journal::entry_outcomes::{Effect, EntryOutcome};
+use crate::store::journal::holds::About;
 use crate::store::journal::state_counts::StateCounts;
 use crate::store::prepare::{Group, GroupIndex, GroupTexts, Row, Submission};
 
@@ -37,6 +39,12 @@ pub(crate) struct Decide<'d, T> {
     pub problems_reported: usize,
     /// The texts of the group, decompressed on demand.
     pub texts: GroupTexts,
+    /// The outcome of each order's entry, as far as decided.
+    pub entry_outcomes: Vec<EntryOutcome>,
+    /// Why a rule holds the order that is being decided on.
+    pub hold: Option<Hold>,
+    /// Why orders are held, by the address of the entry that holds them.
+    pub holds: Vec<(EntryAddr, About)>,
 }
 
 /// The decisions on one organisation's orders, as far as the index does not hold them.
@@ -49,6 +57,8 @@ pub(crate) struct Decided {
     pub sub_orders: SubOrderBlocks,
     /// What a catalogue decided on orders, by entry address.
     pub admissions: Vec<(EntryAddr, Admission)>,
+    /// Why orders are held, by the address of the entry that holds them.
+    pub holds: Vec<(EntryAddr, About)>,
 }
 
 impl<'d, T: DecisionTxn> Decide<'d, T> {
@@ -71,26 +81,29 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             admissions: Vec::new(),
             problems_reported: 0,
             texts: GroupTexts::default(),
+            entry_outcomes: vec![EntryOutcome::Refused; group.rows.len()],
+            hold: None,
+            holds: Vec::new(),
         }
     }
 
     /// Decides on all orders of the group. Sets their elements of `outcomes`, which has one for each valid order of the batch.
     pub(crate) fn group(mut self, outcomes: &mut [Outcome]) -> Result<Decided, Fault> {
         let group = self.group;
-        let mut entry_outcomes = vec![EntryOutcome::Refused; group.rows.len()];
         for steps in group.steps.chunks(PREFETCHED_MAX) {
             self.prefetch(steps)?;
             for &step in steps {
                 let row = &group.rows[step.at()];
                 let (entry_outcome, outcome) = self.decide(row)?;
-                entry_outcomes[step.at()] = entry_outcome;
+                self.entry_outcomes[step.at()] = entry_outcome;
                 outcomes[row.valid.at()] = outcome;
             }
         }
         let mut admissions = self.admissions;
         admissions.sort_by_key(|(addr, _)| *addr);
         Ok(Decided {
-            entry_outcomes,
+            entry_outcomes: self.entry_outcomes,
+            holds: self.holds,
             created: self.created,
             sub_orders: self.sub_orders,
             admissions,
@@ -127,6 +140,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
         };
         match decide(None, row.intent, row.hash) {
             Decision::Create(state) => {
+                let state = ruled(state, self.hold.is_some());
                 Some(OrderRow::new(row.addr(self.first), state, row.hash, number))
             }
             Decision::Update(_) | Decision::Unchanged | Decision::Refuse(_) => None,
@@ -135,6 +149,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
 
     /// Decides on an order and writes its index row.
     fn decide(&mut self, row: &Row) -> Result<(EntryOutcome, Outcome), Fault> {
+        self.hold = self.group.hold(row).cloned();
         match self.submission.demand(row) {
             Some(demand) => self.decide_by_catalogue(row, demand),
             None => self.decide_by_itself(row),
@@ -180,7 +195,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
     /// Stores a new order under the next free number.
     fn create_with_next_number(&mut self, row: &Row) -> Result<(EntryOutcome, Outcome), Fault> {
         let state = match decide(None, row.intent, row.hash) {
-            Decision::Create(state) => state,
+            Decision::Create(state) => ruled(state, self.hold.is_some()),
             Decision::Refuse(code) => return Ok(refused(code)),
             Decision::Update(_) | Decision::Unchanged => {
                 return Err(Fault::Damaged("there is nothing yet to change".into()));
@@ -222,8 +237,13 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             number,
             revision: 1,
             sub_orders: Box::default(),
+            held: self.note_hold(row.addr(self.first), state),
         };
-        (EntryOutcome::Accepted { number }, Outcome::Accepted(taken))
+        let held = state == State::Held;
+        (
+            EntryOutcome::Accepted { number, held },
+            Outcome::Accepted(taken),
+        )
     }
 
     fn update(
@@ -232,6 +252,10 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
         order: &OrderRow,
         state: State,
     ) -> Result<(EntryOutcome, Outcome), Fault> {
+        if row.intent.is_addition() {
+            self.hold = self.judge_addition(row, order, state)?;
+        }
+        let state = ruled(state, self.hold.is_some());
         let revised = OrderRow {
             state,
             latest: row.addr(self.first),
@@ -246,8 +270,14 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             previous: order.latest,
             revision: revised.revision,
             amendment: row.intent.is_addition(),
+            effect: match (order.state, state) {
+                (_, State::Held) => Effect::Held,
+                (State::Held, _) => Effect::Released,
+                _ => Effect::None,
+            },
         };
         let mut taken = self.taken(&revised)?;
+        taken.held = self.note_hold(revised.latest, state);
         if row.intent == Intent::Complete {
             let is_placed = order.state == State::Draft;
             taken.sub_orders = self.complete_by_catalogue(row, order, is_placed)?;
@@ -261,6 +291,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             revision: order.revision,
         };
         let mut taken = self.taken(order)?;
+        taken.held = self.held_by(order)?;
         if row.intent == Intent::Complete {
             taken.sub_orders = self.complete_by_catalogue(row, order, false)?;
         }
@@ -273,6 +304,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             number: order.number,
             revision: order.revision,
             sub_orders: Box::default(),
+            held: None,
         })
     }
 
@@ -284,14 +316,22 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
         if order < self.first || order.block().organisation() != self.key_space.organisation {
             return self.txn.order_id(order);
         }
-        let rows = &self.group.rows;
-        let at = rows.partition_point(|row| row.addr(self.first) < order);
-        match rows.get(at).filter(|row| row.addr(self.first) == order) {
-            Some(row) => Ok(self.submission.batch.order(row.index)),
+        match self.own_row(order) {
+            Some(at) => Ok(self.submission.batch.order(self.group.rows[at].index)),
             None => Err(Fault::Refused(
                 "a batch cannot change the sub-orders that it creates".into(),
             )),
         }
+    }
+}
+
+impl<T: DecisionTxn> Decide<'_, T> {
+    /// The position among the group's orders of the one whose entry has this address.
+    pub(crate) fn own_row(&self, addr: EntryAddr) -> Option<usize> {
+        let rows = &self.group.rows;
+        let at = rows.partition_point(|row| row.addr(self.first) < addr);
+        rows.get(at).filter(|row| row.addr(self.first) == addr)?;
+        Some(at)
     }
 }
 

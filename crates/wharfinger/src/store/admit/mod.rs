@@ -21,6 +21,7 @@
 pub(super) mod batch;
 pub(super) mod decide;
 pub(super) mod dry_run;
+mod holding;
 pub(super) mod import_progress;
 pub(super) mod mending;
 pub(super) mod split;

@@ -1,6 +1,6 @@
 //! Orders of an enforced catalogue: which lines are accepted, what stock they take, and from which warehouses they ship.
 
-use wharfinger_core::decide::admit::{Decision, decide};
+use wharfinger_core::decide::admit::{Decision, decide, ruled};
 use wharfinger_core::decide::catalogue::{self, Admission, Demand, Split};
 use wharfinger_core::dialect::Number;
 use wharfinger_core::limits::problems_reported_max;
@@ -14,7 +14,7 @@ use super::txn::DecisionTxn;
 use crate::store::engine::fault::Fault;
 use crate::store::format::email_hash::EmailHash;
 use crate::store::index::orders::OrderRow;
-use crate::store::journal::entry_outcomes::EntryOutcome;
+use crate::store::journal::entry_outcomes::{Effect, EntryOutcome};
 use crate::store::journal::read::Journal;
 use crate::store::prepare::Row;
 use crate::store::read::orders::shown_texts;
@@ -43,6 +43,13 @@ impl<T: DecisionTxn> Decide<'_, T> {
             Ok(decided) => decided,
             Err(problems) => return self.refuse(row, problems),
         };
+        let kept = Admission {
+            lines,
+            customer: None,
+            split: None,
+        };
+        self.hold = self.judge_admitted(row, &kept)?;
+        let lines = kept.lines;
         let (entry_outcome, mut outcome) = self.decide_by_itself(row)?;
         let Outcome::Accepted(taken) = &mut outcome else {
             return Ok((entry_outcome, outcome));
@@ -176,7 +183,8 @@ impl<T: DecisionTxn> Decide<'_, T> {
         sub_order: Admission,
     ) -> Result<u64, Fault> {
         let order = self.sub_orders.next_addr();
-        let state = State::Pending;
+        let state = ruled(State::Pending, self.hold.is_some());
+        let held = state == State::Held;
         let number = self.insert_with_next_number(order, state, row.hash)?;
         *self.created.of(state) += 1;
         let key = number.to_string();
@@ -188,6 +196,7 @@ impl<T: DecisionTxn> Decide<'_, T> {
             let entry_outcome = if revision == 1 {
                 EntryOutcome::Accepted {
                     number: Some(number),
+                    held,
                 }
             } else {
                 EntryOutcome::Updated {
@@ -195,8 +204,10 @@ impl<T: DecisionTxn> Decide<'_, T> {
                     previous: latest,
                     revision,
                     amendment: true,
+                    effect: if held { Effect::Held } else { Effect::None },
                 }
             };
+            self.note_hold(addr, state);
             let entry = SubOrderText {
                 index: row.index,
                 key: &key,

@@ -37,6 +37,9 @@ pub(crate) trait StoredOrders {
     /// The id of the order at an entry address.
     fn order_id(&mut self, order: EntryAddr) -> Result<OrderId, Fault>;
 
+    /// Makes the texts before the batch readable.
+    fn settle_blocks(&mut self) -> Result<(), Fault>;
+
     /// The next order number of an organisation, before the batch.
     fn first_number(&mut self, organisation: OrganisationId) -> Result<u64, Fault>;
 
@@ -93,6 +96,10 @@ impl StoredOrders for WriteTxn<'_> {
 
     fn order_id(&mut self, order: EntryAddr) -> Result<OrderId, Fault> {
         self.order_id(order)
+    }
+
+    fn settle_blocks(&mut self) -> Result<(), Fault> {
+        self.write_together()
     }
 
     fn first_number(&mut self, organisation: OrganisationId) -> Result<u64, Fault> {
@@ -193,6 +200,10 @@ impl StoredOrders for Snapshot<'_> {
         self.order_ids.get(self.connection, order)
     }
 
+    fn settle_blocks(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
     fn first_number(&mut self, organisation: OrganisationId) -> Result<u64, Fault> {
         Ok(read_counters(self.connection, organisation)?.number)
     }
@@ -260,6 +271,10 @@ impl<S: StoredOrders> StoredOrders for DryRunTxn<'_, S> {
 
     fn order_id(&mut self, order: EntryAddr) -> Result<OrderId, Fault> {
         self.stored.order_id(order)
+    }
+
+    fn settle_blocks(&mut self) -> Result<(), Fault> {
+        self.stored.settle_blocks()
     }
 
     fn first_number(&mut self, organisation: OrganisationId) -> Result<u64, Fault> {

@@ -1,12 +1,16 @@
 //! Organisations, API keys, and the audit log of their changes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use wharfinger_core::dialect::{Dialect, StoredOrder};
+use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::CatalogueMode;
 use wharfinger_core::order::organisation::{
     ListSort, OrgAccess, Organisation, Organisations, Scope,
 };
+use wharfinger_core::rules::{Hold, Of, Rule, RuleSet};
 
 use super::DestinationChange;
 
@@ -22,6 +26,46 @@ pub struct Directory {
     pub organisations: Organisations,
     /// The keys in order of creation, including revoked ones.
     pub keys: Vec<Key>,
+    /// The rules of the organisations that have any.
+    pub rules: Vec<(OrganisationId, Vec<Rule>)>,
+}
+
+/// The compiled rules of an organisation, and what evaluating them takes.
+#[derive(Debug)]
+pub struct OrganisationRules {
+    /// The rules.
+    pub set: RuleSet,
+    /// The code of the organisation.
+    pub code: String,
+    /// Its time zone.
+    pub time_zone: TimeZone,
+}
+
+/// The rules of the organisations that have any.
+pub type AllRules = HashMap<OrganisationId, Arc<OrganisationRules>>;
+
+impl OrganisationRules {
+    /// The first rule that holds an order of a dialect.
+    #[must_use]
+    pub fn find(&self, dialect: &dyn Dialect, order: &StoredOrder) -> Option<Hold> {
+        let of = Of {
+            dialect: dialect.id(),
+            organisation: &self.code,
+        };
+        self.set.find(&dialect.canonical(order), of)
+    }
+
+    /// An order to be judged by the rules, before it is stored.
+    #[must_use]
+    pub fn subject(&self, key: &str, texts: Vec<String>) -> StoredOrder {
+        StoredOrder {
+            organisation: self.code.clone(),
+            time_zone: self.time_zone.clone(),
+            key: key.to_owned(),
+            texts,
+            ..StoredOrder::of_text("")
+        }
+    }
 }
 
 /// An API key, without its secret.
@@ -71,6 +115,13 @@ pub enum Change {
     CreateOrganisation(Organisation),
     /// Changes an organisation. Absent fields are unchanged.
     ChangeOrganisation(OrganisationChange),
+    /// Replaces the rules of an organisation.
+    SetRules {
+        /// The code of the organisation.
+        code: String,
+        /// The rules. None removes them.
+        rules: Vec<Rule>,
+    },
     /// Creates a key.
     CreateKey(Key),
     /// Replaces the secret of a key. The old secret becomes invalid.
@@ -115,6 +166,8 @@ pub struct ReadAudit {
     pub before: Option<i64>,
     /// The most entries to return.
     pub limit: usize,
+    /// Only changes of this kind: what stands before the dot in their action.
+    pub kind: Option<&'static str>,
     /// Only entries about these subjects, named as in [`AuditEntry::about`]. `None` returns all entries.
     pub about: Option<HashSet<String>>,
 }
@@ -137,19 +190,23 @@ pub struct AuditEntry {
     pub at_ms: i64,
     /// Who made it: the id of a key, or [`COMMAND_LINE`].
     pub who: String,
-    /// The action: `organisation`, `key` or `destination`, a dot, and a verb in the past tense.
+    /// The action: `organisation`, `key`, `destination`, `order` or `rejection`, a dot, and what was done.
     pub action: String,
-    /// The code of the changed organisation, or the id of the changed key or destination.
+    /// The code of the changed organisation, or the id of the changed key or destination. For orders, the code of their organisation.
     pub subject: String,
     /// Details as a JSON object, if the action alone does not describe the change.
     pub details: Option<String>,
 }
 
 impl AuditEntry {
-    /// The name of a subject in [`ReadAudit::about`]. It includes the kind, because a code may look like the id of a key.
+    /// The name of a subject in [`ReadAudit::about`]. It includes the kind, because a code may look like the id of a key. Changes of
+    /// orders, and of rejected orders, are about their organisation.
     #[must_use]
     pub fn about(action: &str, subject: &str) -> String {
-        let kind = action.split('.').next().unwrap_or_default();
+        let kind = match action.split('.').next().unwrap_or_default() {
+            "order" | "rejection" => "organisation",
+            kind => kind,
+        };
         format!("{kind} {subject}")
     }
 

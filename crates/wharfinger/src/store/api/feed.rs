@@ -96,10 +96,12 @@ impl FeedFilter {
     /// Whether the reader wants an event of this kind and time.
     #[must_use]
     pub fn wants(&self, kind: EventKind, at_ms: i64) -> bool {
-        let is_of_kind = self
-            .kinds
-            .as_ref()
-            .is_none_or(|kinds| kinds.contains(&kind));
+        let is_of_kind = self.kinds.as_ref().is_none_or(|kinds| {
+            kinds.contains(&kind)
+                || kind
+                    .stands_for()
+                    .is_some_and(|other| kinds.contains(&other))
+        });
         is_of_kind && self.since_ms.is_none_or(|since_ms| at_ms >= since_ms)
     }
 }
@@ -232,6 +234,12 @@ event_kinds! {
     OrderAccepted = "order.accepted",
     /// A new revision.
     OrderUpdated = "order.updated",
+    /// An order is held for a person, by a rule of its organisation.
+    OrderHeld = "order.held",
+    /// A held order goes on. For readers it is a new order, unless they have seen it before it was held.
+    OrderReleased = "order.released",
+    /// A held order was refused by a person: it is cancelled.
+    OrderRefused = "order.refused",
     /// An order was processed.
     OrderProcessed = "order.processed",
     /// An order was cancelled.
@@ -247,6 +255,23 @@ impl EventKind {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// The kind that readers may take it for. A reader that asks for that kind gets it too: what was held before comes to those who
+    /// asked for new orders when it goes on, and a refusal to those who asked for cancellations.
+    #[must_use]
+    pub fn stands_for(self) -> Option<Self> {
+        match self {
+            Self::OrderReleased => Some(Self::OrderAccepted),
+            Self::OrderRefused => Some(Self::OrderCancelled),
+            Self::OrderAccepted
+            | Self::OrderUpdated
+            | Self::OrderHeld
+            | Self::OrderProcessed
+            | Self::OrderCancelled
+            | Self::OrderFulfilment
+            | Self::BatchReceived => None,
+        }
     }
 
     /// The names of the kinds that are about an order.

@@ -26,8 +26,8 @@ pub use self::destinations::{
     Progress, ReplayFrom, Report, STORED_FORM, Selection, SigningSecret,
 };
 pub use self::directory::{
-    AuditEntry, AuditPage, COMMAND_LINE, Change, ConsoleSession, Directory, Key,
-    OrganisationChange, RATE_MAX, Rates, ReadAudit,
+    AllRules, AuditEntry, AuditPage, COMMAND_LINE, Change, ConsoleSession, Directory, Key,
+    OrganisationChange, OrganisationRules, RATE_MAX, Rates, ReadAudit,
 };
 pub use self::disk::{DISK_RETRY_AFTER, RETRY_AFTER, Room};
 pub use self::error::StoreError;
@@ -43,9 +43,9 @@ pub use self::maintenance::{
 };
 pub use self::orders::{
     FoundOrder, Fulfil, Fulfilled, FulfilledOrder, History, HistoryCursor, HistoryEntry,
-    HistoryKind, KeepFound, ListCursor, ListOrders, ListPage, ListedBy, OrderCursor, OrderPage,
-    ReadOrders, Revision, TransitionById, TransitionByKey, TransitionRefused, TransitionResult,
-    TransitionedById,
+    HistoryKind, KeepFound, ListCursor, ListOrders, ListPage, ListedBy, MEND_ORDER, OrderCursor,
+    OrderPage, ReadOrders, Revision, TransitionById, TransitionByKey, TransitionRefused,
+    TransitionResult, TransitionedById,
 };
 pub use self::receipts::{
     OutcomeKind, RECEIPT_ORGANISATIONS_MAX, ReadReceipts, ReadResults, ReceiptHead, ReceiptPage,

@@ -9,6 +9,7 @@ use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::order::organisation::OrgAccess;
 use wharfinger_core::order::outcome::State;
 use wharfinger_core::order::problem::Code;
+use wharfinger_core::rules::Hold;
 
 use super::{EventKind, SaveReply};
 
@@ -22,6 +23,9 @@ pub struct FoundOrder {
     /// The order.
     pub order: StoredOrder,
 }
+
+/// The operation of a batch with which a person replaces the text of an order.
+pub const MEND_ORDER: &str = "mend_order";
 
 /// A fulfilment report to store.
 #[derive(Debug)]
@@ -90,6 +94,8 @@ pub enum HistoryKind {
         kind: EventKind,
         /// The API key that requested the change, or a substitute for one.
         key_id: String,
+        /// What was noted when a held order was released or refused.
+        note: Option<String>,
     },
 }
 
@@ -98,8 +104,14 @@ pub enum HistoryKind {
 pub struct Revision {
     /// The number of the revision, from 1.
     pub revision: u32,
+    /// Its event.
+    pub kind: EventKind,
+    /// Why it is held by a rule, if it is.
+    pub hold: Option<Hold>,
     /// The batch that contained it.
     pub batch: BatchId,
+    /// The API key that sent the batch. `None` if the receipt of the batch is gone.
+    pub key_id: Option<String>,
     /// The submitted text, verbatim.
     pub text: String,
 }
@@ -113,6 +125,8 @@ pub struct TransitionById {
     pub reach: OrgAccess,
     /// The requested transition.
     pub wanted: Move,
+    /// What a person noted when releasing or refusing a held order.
+    pub note: Option<String>,
     /// The API key that sends the request, or a substitute for one.
     pub key_id: String,
     /// How to save the response, if it should be saved.
@@ -150,6 +164,8 @@ pub struct ListOrders {
     pub states: Vec<State>,
     /// Only the order with this key.
     pub key: Option<String>,
+    /// Only orders whose key begins with this text.
+    pub key_prefix: Option<String>,
     /// Only the order with this number.
     pub number: Option<u64>,
     /// Only orders of a customer with this address. Orders are found by hash, so `keep` must compare the address itself.
@@ -164,6 +180,10 @@ pub struct ListOrders {
     pub updated_from_ms: Option<i64>,
     /// A further condition on the content of an order.
     pub keep: Option<KeepFound>,
+    /// Whether the newest orders of all organisations come first.
+    pub newest_first: bool,
+    /// Whether to count all matching orders, if the counters of organisations have the number.
+    pub with_total: bool,
     /// The cursor of the previous page.
     pub after: Option<ListCursor>,
     /// The most orders to return.
@@ -173,9 +193,13 @@ pub struct ListOrders {
 /// A condition on an order.
 pub type KeepFound = Box<dyn Fn(&FoundOrder) -> bool + Send + Sync>;
 
-/// The sort order of a list, within each organisation.
+/// The sort order of a list. Unless it says otherwise, one organisation follows the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListedBy {
+    /// By creation, the newest first, across all organisations.
+    Newest,
+    /// By dialect and order key.
+    Key,
     /// By creation.
     Creation,
     /// By latest change.
@@ -193,6 +217,7 @@ impl ListOrders {
             dialect: None,
             states: State::ALL.to_vec(),
             key: None,
+            key_prefix: None,
             number: None,
             email: None,
             batch: None,
@@ -200,15 +225,40 @@ impl ListOrders {
             created_before_ms: None,
             updated_from_ms: None,
             keep: None,
+            newest_first: false,
+            with_total: false,
             after: None,
             limit,
         }
+    }
+
+    /// Whether the counters of organisations have the number of matching orders.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        let narrows = [
+            self.key.is_some(),
+            self.key_prefix.is_some(),
+            self.number.is_some(),
+            self.email.is_some(),
+            self.batch.is_some(),
+            self.created_from_ms.is_some(),
+            self.created_before_ms.is_some(),
+            self.updated_from_ms.is_some(),
+            self.keep.is_some(),
+        ];
+        !narrows.contains(&true)
     }
 
     /// The sort order of the list. A cursor is valid only for the same sort order.
     #[must_use]
     pub fn listed_by(&self) -> ListedBy {
         let is_narrow = self.key.is_some() || self.number.is_some() || self.batch.is_some();
+        if self.newest_first {
+            return ListedBy::Newest;
+        }
+        if self.key_prefix.is_some() && !is_narrow {
+            return ListedBy::Key;
+        }
         match (&self.email, self.updated_from_ms) {
             (Some(_), _) if !is_narrow => ListedBy::Text,
             (None, Some(_)) if !is_narrow => ListedBy::Change,
@@ -218,12 +268,33 @@ impl ListOrders {
 }
 
 /// Where a page of a list ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListCursor {
-    /// The organisation of the last order.
-    pub organisation: OrganisationId,
-    /// The address of the last order.
-    pub place: i64,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListCursor {
+    /// In the order of addresses.
+    Place {
+        /// The organisation of the last order.
+        organisation: OrganisationId,
+        /// The address of the last order.
+        place: i64,
+    },
+    /// In the order of keys.
+    Key {
+        /// The organisation of the last order.
+        organisation: OrganisationId,
+        /// The number of its dialect.
+        dialect: i64,
+        /// Its key in the index.
+        key: String,
+    },
+    /// The newest first. Everything newer was read.
+    Newest {
+        /// The time, in milliseconds since 1970.
+        at_ms: i64,
+        /// The organisation. At the same time, those with greater numbers were read.
+        organisation: OrganisationId,
+        /// The address in this organisation from which on everything was read.
+        place: i64,
+    },
 }
 
 /// A page of a list.
@@ -231,6 +302,8 @@ pub struct ListCursor {
 pub struct ListPage {
     /// The orders.
     pub orders: Vec<FoundOrder>,
+    /// The number of all matching orders, if it was requested and the counters of organisations have it.
+    pub total: Option<u64>,
     /// The cursor of the next page. `None` at the end. A page that would take too long to fill ends early and may be empty.
     pub next: Option<ListCursor>,
 }

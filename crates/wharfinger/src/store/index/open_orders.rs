@@ -165,11 +165,11 @@ pub(crate) fn open_between(
     })
 }
 
-/// The first block of a dialect that has open orders, or the last one if `newest_first`.
+/// The first block that has open orders, of a dialect or of all, or the last one if `newest_first`.
 pub(crate) fn next_open(
     connection: &Connection,
     blocks: Range<BlockId>,
-    dialect: DialectId,
+    dialect: Option<DialectId>,
     newest_first: bool,
 ) -> Result<Option<BlockId>, Fault> {
     let changed = recently_changed(connection, &blocks)?;
@@ -177,7 +177,8 @@ pub(crate) fn next_open(
     let direction = if newest_first { "desc" } else { "asc" };
     let select = format!(
         "select block from open_orders where block >= ?1 and block < ?2 and of_organisation(?1 >> 32) \
-         and case when sound(open_orders.intact) then dialect = ?3 end order by block {direction} limit 1"
+         and case when sound(open_orders.intact) then (cast(?3 as bigint) is null or dialect = ?3) end \
+         order by block {direction} limit 1"
     );
     let mut select = connection.prepare_cached(&select)?;
     let mut left = blocks.clone();
@@ -196,7 +197,8 @@ pub(crate) fn next_open(
         (in_table, true),
         |new| {
             let head = &new.row.head;
-            head.dialect == dialect && !new.new.0.is_empty() && !is_closed(&head.id)
+            let is_of = dialect.is_none_or(|of| of == head.dialect);
+            is_of && !new.new.0.is_empty() && !is_closed(&head.id)
         },
     )
 }

@@ -1,5 +1,8 @@
 //! The index by order key: look-ups of a read transaction.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use super::key_space::KeySpace;
 pub(crate) use super::page::OrderRow;
 use super::page::{self, Page};
@@ -25,6 +28,15 @@ pub(crate) const PREFETCHED_MAX: usize = 1_024;
 const BETWEEN: &str = "select first, orders from order_leaves where first < ?2 and first >= coalesce( \
     (select first from order_leaves where first <= ?1 and first >= ?3 and of_organisation(?4) order by first desc limit 1), ?1) \
     and organisation = ?4 and sound(order_leaves.intact) order by first";
+
+/// As [`BETWEEN`], only the first pages.
+static SOME_BETWEEN: LazyLock<String> =
+    LazyLock::new(|| format!("{BETWEEN} limit {PAGES_TOGETHER}"));
+/// How many pages [`Lookup::between`] reads.
+const PAGES_TOGETHER: usize = 8;
+
+/// Orders with their keys of the table, in order.
+pub(crate) type Keyed = Vec<(Vec<u8>, OrderRow)>;
 
 /// Finds orders by key, for a read-only transaction.
 pub(crate) struct Lookup<'c> {
@@ -81,6 +93,61 @@ impl<'c> Lookup<'c> {
             self.key = key;
             self.find(key_space)
         })
+    }
+
+    /// The first orders of a key space whose keys of the table are not before `from` and before `to`, also those that have released
+    /// their keys. In addition the bound up to which these are all; `None` if there are no more.
+    pub(crate) fn between(
+        &self,
+        key_space: &KeySpace,
+        [from, to]: [&[u8]; 2],
+    ) -> Result<(Keyed, Option<Vec<u8>>), Fault> {
+        let mut found = BTreeMap::new();
+        let of_pages = self.between_in_pages(key_space, [from, to], &mut found)?;
+        let mut changed = BTreeMap::new();
+        let mut of_recent = None;
+        if let Some(recent) = self.connection.recent() {
+            let most = PAGES_TOGETHER * page::ORDERS_MAX;
+            recent.range(Space::Index, [from, to], |key, value| {
+                changed.insert(key.to_vec(), value.map(page::decode_alone).transpose()?);
+                if changed.len() == most {
+                    of_recent = Some(key.to_vec());
+                }
+                Ok(of_recent.is_none())
+            })?;
+        }
+        let last = match (of_pages, of_recent) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        let last = last.filter(|last| last.as_slice() < to);
+        found.extend(changed);
+        let found = found.into_iter();
+        let found = found.take_while(|(key, _)| last.as_ref().is_none_or(|last| key <= last));
+        let found = found.filter_map(|(key, row)| Some((key, row?)));
+        Ok((found.collect(), last))
+    }
+
+    /// Reads the first orders between two keys of the table from pages. Returns the key up to which they are all.
+    fn between_in_pages(
+        &self,
+        key_space: &KeySpace,
+        [from, to]: [&[u8]; 2],
+        found: &mut BTreeMap<Vec<u8>, Option<OrderRow>>,
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let mut select = self.connection.prepare_cached(&SOME_BETWEEN)?;
+        let prefix = key_space.prefix().as_bytes();
+        let mut rows = select.query((from, to, prefix, key_space.organisation.0))?;
+        let (mut pages, mut last) = (0, None);
+        while let Some(row) = rows.next()? {
+            let page = Page::decode(row.blob(1)?)?;
+            pages += 1;
+            last = page.last_key().map(<[u8]>::to_vec);
+            let orders = page.orders();
+            let orders = orders.filter(|(key, _)| *key >= from && *key < to);
+            found.extend(orders.map(|(key, order)| (key.to_vec(), Some(*order))));
+        }
+        Ok(last.filter(|_| pages == PAGES_TOGETHER))
     }
 
     /// Up to `orders_max` of the orders that have released a key.

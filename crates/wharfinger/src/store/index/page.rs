@@ -1,7 +1,8 @@
 //! A page of the index: neighbouring orders, sorted by key and packed.
 //!
 //! Each order is packed as: the number of bytes that its key shares with the previous key; the length and bytes of the rest of the
-//! key; one byte with the state (lowest two bits) and flags (4: a later revision, 8: a number, 16: a change); the content hash; the
+//! key; one byte with the state (lowest two bits) and flags (4: a later revision, 8: a number, 16: a change, 32: held, where the
+//! state is that of a pending order); the content hash; the
 //! difference of its id from the previous id; the revision; and the fields that the flags announce.
 
 use std::ops::Range;
@@ -24,6 +25,8 @@ const HASH_BYTES: usize = 16;
 const HAS_LATER: u8 = 4;
 const HAS_NUMBER: u8 = 8;
 const HAS_CHANGE: u8 = 16;
+const IS_HELD: u8 = 32;
+const STATE: u8 = 3;
 
 /// The index entry of an order, without its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,7 +231,10 @@ pub(crate) fn decode_alone(mut bytes: &[u8]) -> Result<OrderRow, Damage> {
 
 fn encode_order(out: &mut Vec<u8>, order: &OrderRow, before: EntryAddr) {
     let later = Some(order.latest).filter(|latest| *latest != order.id);
-    let mut head = state_number(order.state);
+    let mut head = match order.state {
+        State::Held => state_number(State::Pending) | IS_HELD,
+        state => state_number(state),
+    };
     for (is_there, bit) in [
         (later.is_some(), HAS_LATER),
         (order.number.is_some(), HAS_NUMBER),
@@ -255,7 +261,7 @@ fn decode_order(bytes: &mut &[u8], before: EntryAddr) -> Result<OrderRow, Damage
     const BROKEN: Damage = Damage("an entry of an index page is not an order");
     let (&head, rest) = bytes.split_first().ok_or(BROKEN)?;
     *bytes = rest;
-    let state = State::ALL[usize::from(head & 3)];
+    let state = state_of(head).ok_or(BROKEN)?;
     let hash: [u8; HASH_BYTES] = read_bytes(bytes, HASH_BYTES)?
         .try_into()
         .map_err(|_| BROKEN)?;
@@ -284,6 +290,18 @@ fn decode_order(bytes: &mut &[u8], before: EntryAddr) -> Result<OrderRow, Damage
     })
 }
 
+fn state_of(head: u8) -> Option<State> {
+    let number = head & STATE;
+    let state = State::ALL
+        .into_iter()
+        .find(|state| state_number(*state) == number)?;
+    match (head & IS_HELD, state) {
+        (0, state) => Some(state),
+        (_, State::Pending) => Some(State::Held),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -295,7 +313,7 @@ mod tests {
     fn row() -> impl Strategy<Value = OrderRow> {
         let places = (any::<i64>(), any::<Option<i64>>(), any::<Option<i64>>());
         let rest = (
-            0..4_usize,
+            0..5_usize,
             any::<u32>(),
             any::<u128>(),
             any::<Option<u64>>(),

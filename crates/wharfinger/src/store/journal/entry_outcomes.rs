@@ -1,5 +1,7 @@
 //! The outcome of each entry of a block, run-length encoded. Outcomes are written after the decisions, next to the packed entries.
 
+use wharfinger_core::order::outcome::State;
+
 use crate::store::api::EventKind;
 use crate::store::format::entry_addr::{ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::{
@@ -13,6 +15,8 @@ pub(crate) enum EntryOutcome {
     Accepted {
         /// The order number, if it has one. The number is then also its key.
         number: Option<u64>,
+        /// Whether a rule holds it.
+        held: bool,
     },
     /// A new revision of an order.
     Updated {
@@ -24,6 +28,8 @@ pub(crate) enum EntryOutcome {
         revision: u32,
         /// Whether the text adds to the previous content instead of replacing it.
         amendment: bool,
+        /// What the rules of the organisation make of it.
+        effect: Effect,
     },
     /// The same content as the order's latest revision.
     Unchanged {
@@ -63,19 +69,84 @@ pub(crate) enum Transition {
     Cancelled,
     /// Cancelled, and its key released.
     Released,
+    /// Released by a person from being held.
+    HoldReleased,
+    /// Held, and refused by a person: cancelled.
+    HoldRefused,
+}
+
+/// What the rules of an organisation make of a new revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// They do not change the state of the order, which is not held.
+    None,
+    /// The order is held, whether or not it was held before.
+    Held,
+    /// The order was held, and goes on.
+    Released,
+}
+
+impl Effect {
+    /// The event of a revision with this effect.
+    pub(crate) fn event_kind(self) -> EventKind {
+        match self {
+            Self::None => EventKind::OrderUpdated,
+            Self::Held => EventKind::OrderHeld,
+            Self::Released => EventKind::OrderReleased,
+        }
+    }
 }
 
 impl Transition {
+    /// The state that it leads to.
+    pub(crate) fn state(self) -> State {
+        match self {
+            Self::Processed => State::Processed,
+            Self::Cancelled | Self::Released | Self::HoldRefused => State::Cancelled,
+            Self::HoldReleased => State::Pending,
+        }
+    }
+
     /// The event of this transition.
     pub(crate) fn event_kind(self) -> EventKind {
         match self {
             Self::Processed => EventKind::OrderProcessed,
             Self::Cancelled | Self::Released => EventKind::OrderCancelled,
+            Self::HoldReleased => EventKind::OrderReleased,
+            Self::HoldRefused => EventKind::OrderRefused,
         }
     }
 }
 
 impl EntryOutcome {
+    /// Whether the entry is a revision that is held by a rule.
+    pub(crate) fn is_held(self) -> bool {
+        match self {
+            Self::Accepted { held, .. } => held,
+            Self::Updated { effect, .. } => effect == Effect::Held,
+            Self::Unchanged { .. }
+            | Self::Refused
+            | Self::Purged
+            | Self::Transition { .. }
+            | Self::Fulfilled { .. } => false,
+        }
+    }
+
+    /// Whether the table of holds may have a row of the entry.
+    pub(crate) fn has_about(self) -> bool {
+        match self {
+            Self::Transition { to, .. } => {
+                matches!(to, Transition::HoldReleased | Transition::HoldRefused)
+            }
+            Self::Accepted { .. }
+            | Self::Updated { .. }
+            | Self::Unchanged { .. }
+            | Self::Refused
+            | Self::Purged
+            | Self::Fulfilled { .. } => self.is_held(),
+        }
+    }
+
     /// Whether the entry's text is a revision of an order.
     pub(crate) fn is_alive(self) -> bool {
         match self {
@@ -129,6 +200,14 @@ const RELEASED: u64 = 7;
 const NUMBERED: u64 = 8;
 const FULFILLED: u64 = 9;
 const PURGED: u64 = 10;
+const HELD: u64 = 11;
+const NUMBERED_HELD: u64 = 12;
+const UPDATED_HELD: u64 = 13;
+const AMENDED_HELD: u64 = 14;
+const UPDATED_RELEASED: u64 = 15;
+const AMENDED_RELEASED: u64 = 16;
+const HOLD_RELEASED: u64 = 17;
+const HOLD_REFUSED: u64 = 18;
 
 /// Encodes outcomes as runs of the same kind: the kind, the length, then the fields of each outcome. Orders and numbers are
 /// encoded as differences from the previous one: orders sent together are often changed together, and numbers count up.
@@ -140,11 +219,12 @@ pub(crate) fn encode(entry_outcomes: &[EntryOutcome]) -> Vec<u8> {
         write_number(&mut out, run.len() as u64);
         for &entry_outcome in run {
             match entry_outcome {
-                EntryOutcome::Accepted { number: None }
+                EntryOutcome::Accepted { number: None, .. }
                 | EntryOutcome::Refused
                 | EntryOutcome::Purged => {}
                 EntryOutcome::Accepted {
                     number: Some(number),
+                    ..
                 } => {
                     write_signed(&mut out, number.wrapping_sub(last_number).cast_signed());
                     last_number = number;
@@ -154,6 +234,7 @@ pub(crate) fn encode(entry_outcomes: &[EntryOutcome]) -> Vec<u8> {
                     previous,
                     revision,
                     amendment: _,
+                    effect: _,
                 } => {
                     write_order(&mut out, order, &mut last);
                     write_signed(&mut out, previous.0 - order.0);
@@ -185,20 +266,30 @@ fn write_order(out: &mut Vec<u8>, order: EntryAddr, last: &mut i64) {
 
 fn kind(entry_outcome: EntryOutcome) -> u64 {
     match entry_outcome {
-        EntryOutcome::Accepted { number: None } => ACCEPTED,
-        EntryOutcome::Accepted { number: Some(_) } => NUMBERED,
+        EntryOutcome::Accepted { number, held } => match (number, held) {
+            (None, false) => ACCEPTED,
+            (Some(_), false) => NUMBERED,
+            (None, true) => HELD,
+            (Some(_), true) => NUMBERED_HELD,
+        },
         EntryOutcome::Updated {
-            amendment: false, ..
-        } => UPDATED,
-        EntryOutcome::Updated {
-            amendment: true, ..
-        } => AMENDED,
+            amendment, effect, ..
+        } => match (amendment, effect) {
+            (false, Effect::None) => UPDATED,
+            (true, Effect::None) => AMENDED,
+            (false, Effect::Held) => UPDATED_HELD,
+            (true, Effect::Held) => AMENDED_HELD,
+            (false, Effect::Released) => UPDATED_RELEASED,
+            (true, Effect::Released) => AMENDED_RELEASED,
+        },
         EntryOutcome::Unchanged { .. } => UNCHANGED,
         EntryOutcome::Refused => REFUSED,
         EntryOutcome::Transition { to, .. } => match to {
             Transition::Processed => PROCESSED,
             Transition::Cancelled => CANCELLED,
             Transition::Released => RELEASED,
+            Transition::HoldReleased => HOLD_RELEASED,
+            Transition::HoldRefused => HOLD_REFUSED,
         },
         EntryOutcome::Fulfilled { .. } => FULFILLED,
         EntryOutcome::Purged => PURGED,
@@ -243,23 +334,32 @@ fn read_entry_outcome(
         })
     };
     match kind {
-        ACCEPTED => Ok(EntryOutcome::Accepted { number: None }),
-        NUMBERED => {
+        ACCEPTED | HELD => Ok(EntryOutcome::Accepted {
+            number: None,
+            held: kind == HELD,
+        }),
+        NUMBERED | NUMBERED_HELD => {
             let distance = read_signed(bytes)?.cast_unsigned();
             before.number = before.number.wrapping_add(distance);
             Ok(EntryOutcome::Accepted {
                 number: Some(before.number),
+                held: kind == NUMBERED_HELD,
             })
         }
         REFUSED => Ok(EntryOutcome::Refused),
         PURGED => Ok(EntryOutcome::Purged),
-        UPDATED | AMENDED => {
+        UPDATED | AMENDED | UPDATED_HELD | AMENDED_HELD | UPDATED_RELEASED | AMENDED_RELEASED => {
             let (order, previous) = read_change(bytes, before)?;
             Ok(EntryOutcome::Updated {
                 order,
                 previous,
                 revision: read_revision(bytes)?,
-                amendment: kind == AMENDED,
+                amendment: [AMENDED, AMENDED_HELD, AMENDED_RELEASED].contains(&kind),
+                effect: match kind {
+                    UPDATED_HELD | AMENDED_HELD => Effect::Held,
+                    UPDATED_RELEASED | AMENDED_RELEASED => Effect::Released,
+                    _ => Effect::None,
+                },
             })
         }
         UNCHANGED => Ok(EntryOutcome::Unchanged {
@@ -269,6 +369,8 @@ fn read_entry_outcome(
         PROCESSED => moved(read_change(bytes, before)?, Transition::Processed),
         CANCELLED => moved(read_change(bytes, before)?, Transition::Cancelled),
         RELEASED => moved(read_change(bytes, before)?, Transition::Released),
+        HOLD_RELEASED => moved(read_change(bytes, before)?, Transition::HoldReleased),
+        HOLD_REFUSED => moved(read_change(bytes, before)?, Transition::HoldRefused),
         FULFILLED => {
             let (order, previous) = read_change(bytes, before)?;
             Ok(EntryOutcome::Fulfilled { order, previous })
@@ -299,18 +401,28 @@ mod tests {
 
     use super::*;
 
+    fn any_effect() -> impl Strategy<Value = Effect> {
+        prop_oneof![
+            Just(Effect::None),
+            Just(Effect::Held),
+            Just(Effect::Released)
+        ]
+    }
+
     fn any_entry_outcome() -> impl Strategy<Value = EntryOutcome> {
         let addr = || (0..i64::MAX).prop_map(EntryAddr);
         prop_oneof![
-            any::<Option<u64>>().prop_map(|number| EntryOutcome::Accepted { number }),
+            (any::<Option<u64>>(), any::<bool>())
+                .prop_map(|(number, held)| EntryOutcome::Accepted { number, held }),
             Just(EntryOutcome::Refused),
             Just(EntryOutcome::Purged),
-            (addr(), addr(), any::<u32>(), any::<bool>()).prop_map(
-                |(order, previous, revision, amendment)| EntryOutcome::Updated {
+            (addr(), addr(), any::<u32>(), any::<bool>(), any_effect()).prop_map(
+                |(order, previous, revision, amendment, effect)| EntryOutcome::Updated {
                     order,
                     previous,
                     revision,
                     amendment,
+                    effect,
                 }
             ),
             (addr(), any::<u32>())
@@ -321,7 +433,9 @@ mod tests {
                 prop_oneof![
                     Just(Transition::Processed),
                     Just(Transition::Cancelled),
-                    Just(Transition::Released)
+                    Just(Transition::Released),
+                    Just(Transition::HoldReleased),
+                    Just(Transition::HoldRefused)
                 ]
             )
                 .prop_map(|(order, previous, to)| EntryOutcome::Transition {
@@ -349,7 +463,13 @@ mod tests {
     #[test]
     fn a_thousand_new_orders_cost_three_bytes() {
         assert_eq!(
-            encode(&[EntryOutcome::Accepted { number: None }; 1000]).len(),
+            encode(
+                &[EntryOutcome::Accepted {
+                    number: None,
+                    held: false
+                }; 1000]
+            )
+            .len(),
             3
         );
     }

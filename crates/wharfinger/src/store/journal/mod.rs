@@ -24,6 +24,7 @@ pub(super) mod dialects;
 pub(super) mod end;
 pub(super) mod entry_outcomes;
 pub(super) mod epochs;
+pub(super) mod holds;
 pub(super) mod order_ids;
 pub(super) mod read;
 pub(super) mod rewrite;

@@ -33,6 +33,8 @@ pub(crate) struct Head {
     pub first_position: u64,
     pub events: u64,
     pub at_ms: i64,
+    /// The latest time of this block and all blocks before it.
+    pub latest_ms: i64,
     /// The stamp of the transaction that wrote it.
     pub stamp: i64,
     /// The number of the dialect.
@@ -211,6 +213,7 @@ impl<'c> Journal<'c> {
         // The submitted text does not contain a number that the server assigned.
         if let EntryOutcome::Accepted {
             number: Some(number),
+            ..
         } = self.entry_outcome(order)?
         {
             return Ok(number.to_string());
@@ -227,6 +230,7 @@ impl<'c> Journal<'c> {
     pub(crate) fn key_alone(&mut self, order: EntryAddr) -> Result<String, Fault> {
         if let EntryOutcome::Accepted {
             number: Some(number),
+            ..
         } = self.entry_outcome(order)?
         {
             return Ok(number.to_string());
@@ -286,6 +290,7 @@ fn read_head(connection: &Connection, id: BlockId) -> Result<Head, Fault> {
         first_position: row.first_position,
         events: row.events,
         at_ms: row.written.at_ms,
+        latest_ms: row.written.latest_ms,
         stamp: row.written.stamp,
         dialect: row.dialect,
         batches: Batches::decode(row.batches.as_deref().unwrap_or_default())?,
@@ -355,13 +360,34 @@ fn begins_of(connection: &Connection, id: BlockId) -> Result<Begins, Fault> {
 }
 
 /// The number of the first of an organisation's blocks that has a greater stamp than `stamp`. If there is none, the end of
-/// `blocks`. It is usually one of the last blocks, so the search begins there.
+/// `blocks`.
 pub(crate) fn first_written_after(
     connection: &Connection,
     organisation: OrganisationId,
-    (mut blocks, stamp): (Range<u32>, i64),
+    (blocks, stamp): (Range<u32>, i64),
 ) -> Result<u32, Fault> {
     let is_met = |begins: &Begins| begins.stamp <= stamp;
+    partition_from_end(connection, organisation, blocks, is_met)
+}
+
+/// The number of the first of an organisation's blocks that, or one before which, is later than `until_ms`. If there is none, the end
+/// of `blocks`.
+pub(crate) fn first_later_than(
+    connection: &Connection,
+    organisation: OrganisationId,
+    (blocks, until_ms): (Range<u32>, i64),
+) -> Result<u32, Fault> {
+    let is_met = |begins: &Begins| begins.latest_ms <= until_ms;
+    partition_from_end(connection, organisation, blocks, is_met)
+}
+
+/// As [`partition`]. It is usually one of the last blocks, so the search begins there.
+fn partition_from_end(
+    connection: &Connection,
+    organisation: OrganisationId,
+    mut blocks: Range<u32>,
+    is_met: impl Fn(&Begins) -> bool,
+) -> Result<u32, Fault> {
     let mut distance = 1;
     while blocks.start < blocks.end {
         let near = blocks.end.saturating_sub(distance).max(blocks.start);

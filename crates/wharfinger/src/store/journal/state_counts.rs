@@ -8,15 +8,22 @@ use crate::store::format::varint::{Damage, read_number, write_number};
 /// More orders than an organisation can have: entry addresses leave 42 bits for its entries.
 const ORDERS_END: i64 = 1 << 42;
 
-/// The number that a state is stored as: its position in [`State::ALL`].
+/// The number that a state is stored as. Stores from before orders could be held have the first four.
 pub(crate) fn state_number(state: State) -> u8 {
     match state {
         State::Draft => 0,
         State::Pending => 1,
         State::Processed => 2,
         State::Cancelled => 3,
+        State::Held => HELD,
     }
 }
+
+/// The number of [`State::Held`].
+const HELD: u8 = 4;
+/// The states whose numbers are stored for each dialect. The number of held orders follows only if there are any, behind a zero,
+/// which is no dialect.
+const ALWAYS_STORED: usize = HELD as usize;
 
 /// The number of orders in each state, or the change of each number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,8 +99,13 @@ impl StatesByDialect {
         let mut out = Vec::new();
         for (dialect, counts) in &self.0 {
             write_number(&mut out, dialect.0.cast_unsigned());
-            for count in counts.0 {
+            for count in &counts.0[..ALWAYS_STORED] {
                 write_number(&mut out, count.cast_unsigned());
+            }
+            let held = counts.0[ALWAYS_STORED];
+            if held > 0 {
+                out.push(0);
+                write_number(&mut out, held.cast_unsigned());
             }
         }
         out
@@ -112,11 +124,16 @@ impl StatesByDialect {
                 return Err(Damage("counts of orders are in a wrong order"));
             }
             let mut counts = StateCounts::default();
-            for count in &mut counts.0 {
-                *count = read_number(&mut bytes)?.cast_signed();
-                if !(0..ORDERS_END).contains(count) {
-                    return Err(Damage("a count of orders is out of range"));
+            for count in &mut counts.0[..ALWAYS_STORED] {
+                *count = read_count_of_orders(&mut bytes)?;
+            }
+            if let Some((&0, rest)) = bytes.split_first() {
+                bytes = rest;
+                let held = read_count_of_orders(&mut bytes)?;
+                if held == 0 {
+                    return Err(Damage("no held orders are counted"));
                 }
+                counts.0[ALWAYS_STORED] = held;
             }
             if counts == StateCounts::default() {
                 return Err(Damage("there are counts of a dialect without orders"));
@@ -124,6 +141,15 @@ impl StatesByDialect {
             all.push((dialect, counts));
         }
         Ok(Self(all))
+    }
+}
+
+fn read_count_of_orders(bytes: &mut &[u8]) -> Result<i64, Damage> {
+    let count = read_number(bytes)?.cast_signed();
+    if (0..ORDERS_END).contains(&count) {
+        Ok(count)
+    } else {
+        Err(Damage("a count of orders is out of range"))
     }
 }
 
@@ -136,12 +162,12 @@ mod tests {
     use super::*;
 
     /// Changes that leave no count below zero.
-    fn changes() -> impl Strategy<Value = Vec<(i64, [i64; 4])>> {
-        let counts = prop_oneof![Just([0; 4]), [0..300_i64, 0..3, 0..3, 0..1 << 40]];
+    fn changes() -> impl Strategy<Value = Vec<(i64, [i64; 5])>> {
+        let counts = prop_oneof![Just([0; 5]), [0..300_i64, 0..3, 0..3, 0..1 << 40, 0..3]];
         prop::collection::vec((1..200_i64, counts), 0..20)
     }
 
-    fn summed(changes: &[(i64, [i64; 4])]) -> StatesByDialect {
+    fn summed(changes: &[(i64, [i64; 5])]) -> StatesByDialect {
         let mut states = StatesByDialect::default();
         for &(dialect, counts) in changes {
             let change = StateCounts(counts);
@@ -199,20 +225,24 @@ mod tests {
 
     #[test]
     fn miscounted_orders_are_damage() {
-        let mut states = summed(&[(1, [0, 2, 0, 0]), (2, [0, 1, 0, 0])]);
+        let mut states = summed(&[(1, [0, 2, 0, 0, 0]), (2, [0, 1, 0, 0, 0])]);
         for change in [
-            [0, -2, 0, 0],
-            [-1, 0, 0, 0],
-            [0, i64::MIN, 0, 0],
-            [0, i64::MAX, 0, 0],
-            [0, 0, 0, ORDERS_END],
+            [0, -2, 0, 0, 0],
+            [-1, 0, 0, 0, 0],
+            [0, i64::MIN, 0, 0, 0],
+            [0, i64::MAX, 0, 0, 0],
+            [0, 0, 0, ORDERS_END, 0],
+            [0, 0, 0, 0, -1],
         ] {
             let changed = states.clone().change(DialectId(2), &StateCounts(change));
             assert!(changed.is_err(), "{change:?}");
         }
-        let move_all = StateCounts([0, -2, 2, 0]);
+        let move_all = StateCounts([0, -2, 2, 0, 0]);
         assert_eq!(states.change(DialectId(1), &move_all), Ok(()));
         assert_eq!(states.encode(), [1, 0, 0, 2, 0, 2, 0, 1, 0, 0]);
+        let hold_all = StateCounts([0, 0, -2, 0, 2]);
+        assert_eq!(states.change(DialectId(1), &hold_all), Ok(()));
+        assert_eq!(states.encode(), [1, 0, 0, 0, 0, 0, 2, 2, 0, 1, 0, 0]);
     }
 
     #[test]
@@ -225,6 +255,8 @@ mod tests {
             &[1, 0, 1, 0, 0, 1, 0, 1, 0, 0],
             &[2, 0, 1, 0, 0, 1, 0, 1, 0, 0],
             &[1, 0, 1, 0, 0, 0x80],
+            &[1, 0, 1, 0, 0, 0, 0],
+            &[1, 0, 1, 0, 0, 0],
             &too_many,
         ] {
             assert!(StatesByDialect::decode(bytes).is_err(), "{bytes:?}");

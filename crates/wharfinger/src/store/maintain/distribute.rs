@@ -24,11 +24,12 @@ enum Place {
 
 /// Each table. `schema_versions` and `copying` stay on the coordinator, and so do those of destinations and the sessions of the
 /// console: they are small, and change often.
-const TABLES: [(&str, Place); 32] = [
+const TABLES: [(&str, Place); 34] = [
     ("counters", Place::Organisation),
     ("blocks", Place::Organisation),
     ("order_leaves", Place::Organisation),
     ("fulfilments", Place::Organisation),
+    ("holds", Place::Organisation),
     ("open_orders", Place::Organisation),
     ("email_runs", Place::Organisation),
     ("email_parts", Place::Organisation),
@@ -55,6 +56,7 @@ const TABLES: [(&str, Place); 32] = [
     ("organisations", Place::Everywhere),
     ("keys", Place::Everywhere),
     ("test_keys", Place::Everywhere),
+    ("rules", Place::Everywhere),
     ("dialects", Place::Everywhere),
     ("settings", Place::Everywhere),
     ("epochs", Place::Everywhere),

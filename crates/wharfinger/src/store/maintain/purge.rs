@@ -21,7 +21,7 @@ use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::journal::rewrite::rewrite;
 use crate::store::journal::start::Start;
-use crate::store::journal::{self, admissions, rows};
+use crate::store::journal::{self, admissions, holds, rows};
 use crate::store::read::locate::block_ranges_of;
 use crate::store::read::orders::not_in_index;
 use crate::store::receipts::rejections;
@@ -165,6 +165,11 @@ impl<'k, 'c> Walk<'k, 'c> {
             return Ok(());
         }
         let is_gone = |ordinal: usize| goes.get(ordinal) == Some(&true);
+        for (ordinal, outcome) in head.entry_outcomes.iter().enumerate() {
+            if is_gone(ordinal) && outcome.has_about() {
+                holds::forget(self.txn.connection, id.entry(ordinal))?;
+            }
+        }
         admissions::forget(self.txn.connection, id, is_gone)?;
         let of_entries = head.entry_outcomes.iter().zip(&goes);
         let events = of_entries.filter(|(entry_outcome, goes)| **goes && entry_outcome.is_event());

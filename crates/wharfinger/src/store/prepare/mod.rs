@@ -4,6 +4,9 @@
 //!
 //! May import: `receipts` (the encoding of rejected orders), `journal`, `api`, `format`.
 
+mod chunks;
+mod holding;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -12,14 +15,16 @@ use wharfinger_core::decide::catalogue::Demand;
 use wharfinger_core::dialect::{Draft, Number, Slot, Verdict};
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use wharfinger_core::order::outcome::Outcome;
-use wharfinger_core::order::problem::Problem;
+use wharfinger_core::rules::Hold;
 
+use self::chunks::{ChunkBuilders, line_number};
 use crate::store::api::replies::SaveReply;
+use crate::store::api::{AllRules, OrganisationRules};
 use crate::store::format::email_hash::{EmailHash, EmailKey};
 use crate::store::format::entry_addr::{ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
 use crate::store::journal::block::{self, Block, Frame};
-use crate::store::receipts::encoding::{self, Chunk, Kind, ListedOrder};
+use crate::store::receipts::encoding::{Chunk, Kind};
 use crate::store::receipts::mending::{Keys, Mending};
 
 /// A batch that is ready for the store: owned, compressed, and grouped by organisation.
@@ -97,9 +102,18 @@ pub(crate) struct Group {
     pub rejected: u64,
     /// The number of orders with warnings, whether valid or rejected.
     pub warned: u64,
+    /// The rules of the organisation, if it has any.
+    pub rules: Option<Arc<OrganisationRules>>,
+    /// Why orders are held by those rules, by [`Row::hold`]. Orders that depend on what is stored are judged later.
+    pub holds: Vec<Hold>,
 }
 
 impl Group {
+    /// Why an order is held, as far as it depends on its text alone.
+    pub(crate) fn hold(&self, row: &Row) -> Option<&Hold> {
+        self.holds.get(row.hold? as usize)
+    }
+
     /// The hash of an order's e-mail address.
     pub(crate) fn email(&self, row: &Row) -> EmailHash {
         let emails = self.blocks[row.block as usize].emails.as_deref();
@@ -143,6 +157,8 @@ pub(crate) struct Row {
     pub number: Number,
     /// The position in [`Submission::demands`] of its demand on a catalogue.
     pub demand: Option<u32>,
+    /// The position in [`Group::holds`] of why a rule holds it.
+    pub hold: Option<u32>,
     /// The position in the batch.
     pub index: u32,
     /// The position among the valid orders of the batch.
@@ -261,6 +277,8 @@ pub struct Heading<'h> {
     pub file_name: Option<&'h str>,
     /// The key that e-mail addresses are hashed with.
     pub email_key: EmailKey,
+    /// The rules of organisations that have any.
+    pub rules: Option<&'h AllRules>,
 }
 
 /// Prepares a judged batch for the store. This is most of the work of a batch, and needs no database. Call it on the thread of
@@ -305,9 +323,11 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
                     row.demand = u32::try_from(demands.len()).ok();
                     demands.push(Arc::clone(demand));
                 }
-                groups
-                    .of(organisation)
-                    .push(slot.raw, row, email, &arena.text);
+                let filling = groups.of(organisation);
+                if let Some(rules) = heading.rules {
+                    filling.judge(rules, heading.dialect, (slot, &mut row));
+                }
+                filling.push(slot.raw, row, email, &arena.text);
                 lines.extend(slot.line.map(line_number));
                 good += 1;
             }
@@ -345,11 +365,6 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
     }
 }
 
-/// A line number in the stored type. Saturates.
-fn line_number(line: usize) -> u32 {
-    u32::try_from(line).unwrap_or(u32::MAX)
-}
-
 fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, valid: ValidIndex) -> Row {
     Row {
         key,
@@ -358,6 +373,7 @@ fn row(key: Span, name: Option<Span>, draft: &Draft, index: u32, valid: ValidInd
         intent: draft.intent,
         number: draft.number,
         demand: None,
+        hold: None,
         index,
         valid,
         block: 0,
@@ -445,6 +461,8 @@ impl Groups {
                         blocks: Vec::new(),
                         rejected: 0,
                         warned: 0,
+                        rules: None,
+                        holds: Vec::new(),
                     },
                     open: block::Builder::default(),
                     entries: 0,
@@ -473,48 +491,5 @@ impl Groups {
             groups.push(group);
         }
         groups
-    }
-}
-
-/// The orders that the receipt stores details of, by organisation.
-struct ChunkBuilders {
-    kind: Kind,
-    builders: Vec<encoding::Builder>,
-    by_organisation: HashMap<Option<OrganisationId>, usize>,
-}
-
-impl ChunkBuilders {
-    fn of(kind: Kind) -> Self {
-        Self {
-            kind,
-            builders: Vec::new(),
-            by_organisation: HashMap::new(),
-        }
-    }
-
-    fn push(&mut self, slot: &Slot<'_>, index: u32, problems: &[Problem]) {
-        let new = self.builders.len();
-        let at = *self.by_organisation.entry(slot.organisation).or_insert(new);
-        if at == new {
-            self.builders
-                .push(encoding::Builder::new(slot.organisation, self.kind));
-        }
-        self.builders[at].push(ListedOrder {
-            index,
-            line: slot.line.map(line_number),
-            name: slot.name.as_deref(),
-            key: slot.key.as_deref(),
-            text: slot.raw,
-            problems,
-            warnings: &slot.warnings,
-        });
-    }
-
-    fn finish(self) -> Vec<Chunk> {
-        let mut chunks = Vec::new();
-        for builder in self.builders {
-            chunks.extend(builder.finish());
-        }
-        chunks
     }
 }

@@ -1,6 +1,8 @@
 //! The history of an order: its revisions and transitions, newest first. Each entry points to the previous one.
 
-use wharfinger_core::order::ids::OrderId;
+use std::collections::HashMap;
+
+use wharfinger_core::order::ids::{BatchId, OrderId};
 use wharfinger_core::order::organisation::OrgAccess;
 
 use super::locate::Locator;
@@ -8,12 +10,13 @@ use crate::store::Store;
 use crate::store::api::{
     EventKind, History, HistoryCursor, HistoryEntry, HistoryKind, Revision, StoreError,
 };
-use crate::store::engine::driver::Connection;
+use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::orders::Lookup;
 use crate::store::journal::entry_outcomes::EntryOutcome;
+use crate::store::journal::holds;
 use crate::store::journal::read::Journal;
 use crate::store::journal::rows::last_number;
 
@@ -57,6 +60,7 @@ pub(crate) fn history(
         order: located.addr,
         revision: Some(row.latest),
         change: row.changed,
+        senders: HashMap::new(),
     };
     if let Some(after) = after {
         chains.revision = chains.go_on(after.revision, EntryOutcome::is_alive)?;
@@ -89,6 +93,8 @@ struct Chains<'c> {
     order: EntryAddr,
     revision: Option<EntryAddr>,
     change: Option<EntryAddr>,
+    /// The API keys that sent batches, as far as they were looked up.
+    senders: HashMap<BatchId, Option<String>>,
 }
 
 impl Chains<'_> {
@@ -129,11 +135,16 @@ impl Chains<'_> {
     }
 
     fn next_revision(&mut self, addr: EntryAddr) -> Result<HistoryEntry, Fault> {
-        let (revision, previous) = match self.journal.entry_outcome(addr)? {
-            EntryOutcome::Accepted { .. } => (1, None),
+        let outcome = self.journal.entry_outcome(addr)?;
+        let (revision, previous, kind) = match outcome {
+            EntryOutcome::Accepted { held: false, .. } => (1, None, EventKind::OrderAccepted),
+            EntryOutcome::Accepted { held: true, .. } => (1, None, EventKind::OrderHeld),
             EntryOutcome::Updated {
-                revision, previous, ..
-            } if previous < addr => (revision, Some(previous)),
+                revision,
+                previous,
+                effect,
+                ..
+            } if previous < addr => (revision, Some(previous), effect.event_kind()),
             EntryOutcome::Updated { .. }
             | EntryOutcome::Unchanged { .. }
             | EntryOutcome::Refused
@@ -148,15 +159,37 @@ impl Chains<'_> {
         let at_ms = head.at_ms;
         let batch = head.batches.of(addr.ordinal());
         let batch = batch.ok_or_else(|| misplaced(addr))?;
+        let hold = match outcome.is_held() {
+            true => Some(holds::read_hold(self.connection, addr)?),
+            false => None,
+        };
+        let key_id = self.sender(batch)?;
         let revision = Revision {
             revision,
+            kind,
+            hold,
             batch,
+            key_id,
             text: self.journal.text(addr)?.to_owned(),
         };
         Ok(HistoryEntry {
             at_ms,
             what: HistoryKind::Revision(revision),
         })
+    }
+
+    /// The API key that sent a batch.
+    fn sender(&mut self, batch: BatchId) -> Result<Option<String>, Fault> {
+        if let Some(known) = self.senders.get(&batch) {
+            return Ok(known.clone());
+        }
+        let select = "select key_id from batches where id = ?1 and sound(batches.intact)";
+        let mut select = self.connection.prepare_cached(select)?;
+        let found: Option<String> = select
+            .query_row([batch.to_bytes()], |row| row.get(0))
+            .optional()?;
+        self.senders.insert(batch, found.clone());
+        Ok(found)
     }
 
     fn next_change(&mut self, addr: EntryAddr) -> Result<HistoryEntry, Fault> {
@@ -183,7 +216,11 @@ impl Chains<'_> {
         })?;
         Ok(HistoryEntry {
             at_ms: head.at_ms,
-            what: HistoryKind::Change { kind, key_id },
+            what: HistoryKind::Change {
+                kind,
+                key_id,
+                note: holds::read_note(self.connection, addr)?,
+            },
         })
     }
 }

@@ -1,28 +1,25 @@
 //! Lists of orders across organisations and dialects: through an index where one fits, otherwise along the journal.
 
-use std::ops::RangeInclusive;
+mod by_prefix;
+mod in_order;
+mod newest;
 
-use wharfinger_core::order::ids::{BatchId, OrganisationId};
+use wharfinger_core::order::ids::OrganisationId;
 
-use super::locate::block_ranges_of;
 use super::orders::{load, not_in_index, shown_texts};
 use crate::store::Store;
-use crate::store::addresses::Search;
 use crate::store::api::StoreError;
 use crate::store::api::{FoundOrder, ListCursor, ListOrders, ListPage, ListedBy};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::email_hash::EmailKey;
-use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
+use crate::store::format::entry_addr::EntryAddr;
 use crate::store::index::key_space::KeySpace;
-use crate::store::index::open_orders::{open_between, read_open};
-use crate::store::index::order_states::is_any;
 use crate::store::index::orders::{Lookup, OrderRow};
 use crate::store::journal::dialects::{dialect_name, find_dialect};
-use crate::store::journal::entry_outcomes::EntryOutcome;
-use crate::store::journal::read::{Journal, blocks_before, blocks_until};
-use crate::store::journal::rows::{dialects_between, last_number};
+use crate::store::journal::end::{Counters, read_all_counters};
+use crate::store::journal::read::Journal;
 
 /// Journal entries that are read for a page, at most.
 const ENTRIES_PER_PAGE_MAX: usize = 100_000;
@@ -49,10 +46,17 @@ pub(crate) fn list(
     email_key: EmailKey,
     request: &ListOrders,
 ) -> Result<ListPage, Fault> {
+    let wants_total = request.with_total && request.is_counted();
     let dialect = match request.dialect {
         None => None,
         Some(name) => match find_dialect(connection, name)? {
-            None => return Ok(ListPage::default()),
+            None => {
+                let total = wants_total.then_some(0);
+                return Ok(ListPage {
+                    total,
+                    ..ListPage::default()
+                });
+            }
             known => known,
         },
     };
@@ -64,20 +68,25 @@ pub(crate) fn list(
         lookup: Lookup::new(connection),
         entries_left: ENTRIES_PER_PAGE_MAX,
         bytes: 0,
-        seen: request.after,
         page: ListPage::default(),
     };
-    for &organisation in &request.organisations {
-        let low = match request.after {
-            Some(after) if organisation < after.organisation => continue,
-            Some(after) if organisation == after.organisation => after.place.saturating_add(1),
-            Some(_) | None => BlockId::new(organisation, 1).entry(0).0,
-        };
-        if !listing.of_organisation(organisation, EntryAddr(low), email_key)? {
-            listing.page.next = listing.seen;
-            break;
-        }
+    let listed_by = request.listed_by();
+    let mut counters = Vec::new();
+    if wants_total || matches!(listed_by, ListedBy::Newest | ListedBy::Key) {
+        counters = read_all_counters(connection, &request.organisations)?;
+        counters.retain(|(_, of)| listing.counted(of) > 0);
     }
+    if wants_total {
+        let counts = counters.iter().map(|(_, of)| listing.counted(of));
+        listing.page.total = Some(counts.sum());
+    }
+    listing.page.next = match listed_by {
+        ListedBy::Newest => newest::fill(&mut listing, &counters)?,
+        ListedBy::Key => by_prefix::fill(&mut listing, &counters)?,
+        ListedBy::Creation | ListedBy::Change | ListedBy::Text => {
+            in_order::fill(&mut listing, email_key)?
+        }
+    };
     Ok(listing.page)
 }
 
@@ -91,49 +100,21 @@ struct Listing<'c> {
     lookup: Lookup<'c>,
     entries_left: usize,
     bytes: usize,
-    /// How far the list was read.
-    seen: Option<ListCursor>,
     page: ListPage,
 }
 
 impl Listing<'_> {
-    /// Adds the orders of an organisation whose entry addresses are not below `low`.
-    fn of_organisation(
-        &mut self,
-        organisation: OrganisationId,
-        low: EntryAddr,
-        email_key: EmailKey,
-    ) -> Result<GoesOn, Fault> {
-        let request = self.request;
-        if !self.spend(LOOK_ENTRIES) {
-            return Ok(false);
-        }
-        let goes_on = if !is_any(self.connection, organisation, self.dialect, &request.states)? {
-            true
-        } else if let Some(key) = &request.key {
-            self.by_key(organisation, key, low)?
-        } else if let Some(number) = request.number {
-            // The key of a numbered order is its number.
-            self.by_key(organisation, &number.to_string(), low)?
-        } else if let Some(batch) = request.batch {
-            self.by_batch(organisation, batch, low)?
-        } else {
-            match (request.listed_by(), &request.email) {
-                (ListedBy::Text, Some(address)) => {
-                    let hash = email_key.hash(address);
-                    self.by_email(&Search::from(self.connection, hash, organisation, low)?)?
-                }
-                (ListedBy::Change, _) => self.along_changes(organisation, low)?,
-                (ListedBy::Creation | ListedBy::Text, _) => {
-                    let blocks = self.created_in(organisation)?;
-                    self.along_blocks(organisation, blocks, low)?
-                }
-            }
-        };
-        if goes_on {
-            self.has_seen(EntryAddr(i64::MAX), organisation);
-        }
-        Ok(goes_on)
+    /// How many orders of the requested dialect and states an organisation with these counters has.
+    fn counted(&self, counters: &Counters) -> u64 {
+        let states = counters.states.iter();
+        let states = states.filter(|(id, _)| self.dialect.is_none_or(|of| of == *id));
+        let counts = states.map(|(_, counts)| counts.sum(&self.request.states));
+        counts.sum::<i64>().cast_unsigned()
+    }
+
+    /// Whether an order in a final state may be wanted. If not, blocks without open orders are passed over.
+    fn wants_final(&self) -> bool {
+        self.request.states.iter().any(|state| !state.is_open())
     }
 
     /// Counts work, in entries. Returns whether the page may do more.
@@ -143,172 +124,8 @@ impl Listing<'_> {
         may_go_on
     }
 
-    fn has_seen(&mut self, place: EntryAddr, organisation: OrganisationId) {
-        self.seen = Some(ListCursor {
-            organisation,
-            place: place.0,
-        });
-    }
-
-    /// A range of blocks that has all blocks written in the requested time. After the clock has gone back, it may have others.
-    fn created_in(&self, organisation: OrganisationId) -> Result<RangeInclusive<u32>, Fault> {
-        let before_first = match self.request.created_from_ms {
-            Some(from) => blocks_before(self.connection, organisation, from)?,
-            None => 0,
-        };
-        let last = match self.request.created_before_ms {
-            Some(before) => blocks_until(self.connection, organisation, before.saturating_sub(1))?,
-            None => last_number(self.connection, organisation)?,
-        };
-        Ok(before_first + 1..=last)
-    }
-
-    /// Adds the orders that hold a key, and those that have released it.
-    fn by_key(
-        &mut self,
-        organisation: OrganisationId,
-        key: &str,
-        low: EntryAddr,
-    ) -> Result<GoesOn, Fault> {
-        let mut orders = Vec::new();
-        let select = "select id from dialects where sound(dialects.intact)";
-        let mut select = self.connection.prepare_cached(select)?;
-        let mut dialects = select.query(())?;
-        while let Some(dialect) = dialects.next()? {
-            let key_space = KeySpace::new(organisation, dialect.get(0)?);
-            let held = self.lookup.by_key(&key_space, key)?;
-            orders.extend(held.map(|row| row.id));
-            let released = self
-                .lookup
-                .released(&key_space, key, ENTRIES_PER_PAGE_MAX)?;
-            orders.extend(released);
-        }
-        orders.sort_unstable();
-        for order in orders.into_iter().filter(|order| *order >= low) {
-            if !self.spend(1) || !self.consider(order, order, Some(key))? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    fn by_batch(
-        &mut self,
-        organisation: OrganisationId,
-        batch: BatchId,
-        low: EntryAddr,
-    ) -> Result<GoesOn, Fault> {
-        for part in block_ranges_of(self.connection, batch)? {
-            if part.first.organisation() == organisation && part.blocks > 0 {
-                let last = part.first.plus(part.blocks - 1).number();
-                let blocks = part.first.number()..=last;
-                return self.along_blocks(organisation, blocks, low);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Adds the orders that begin in some blocks. If only open orders are wanted, reads only blocks that have some.
-    fn along_blocks(
-        &mut self,
-        organisation: OrganisationId,
-        blocks: RangeInclusive<u32>,
-        low: EntryAddr,
-    ) -> Result<GoesOn, Fault> {
-        let wants_final = self.request.states.iter().any(|state| !state.is_open());
-        let number = |number: u32| BlockId::new(organisation, number);
-        let blocks = number(*blocks.start()).max(low.block())..number(*blocks.end()).plus(1);
-        let connection = self.connection;
-        let visit = |block: BlockId, dialect| {
-            let is_wanted = self.dialect.is_none_or(|wanted| wanted == dialect);
-            if !self.spend(LOOK_ENTRIES)
-                || is_wanted && !self.along_block(block, wants_final, low)?
-            {
-                return Ok(false);
-            }
-            self.has_seen(block.entry(ENTRIES_MAX - 1), organisation);
-            Ok(true)
-        };
-        if wants_final {
-            return dialects_between(connection, blocks, visit);
-        }
-        open_between(connection, blocks, visit)
-    }
-
-    fn along_block(
-        &mut self,
-        block: BlockId,
-        wants_final: bool,
-        low: EntryAddr,
-    ) -> Result<GoesOn, Fault> {
-        let entry_outcomes = &self.journal.head(block)?.entry_outcomes;
-        let is_new =
-            |ordinal: &usize| matches!(entry_outcomes[*ordinal], EntryOutcome::Accepted { .. });
-        let mut orders: Vec<_> = (0..entry_outcomes.len()).filter(is_new).collect();
-        if !wants_final {
-            let open = read_open(self.connection, block)?;
-            orders.retain(|&ordinal| open.contains(ordinal));
-        }
-        for ordinal in orders {
-            let order = block.entry(ordinal);
-            if order >= low && (!self.spend(1) || !self.consider(order, order, None)?) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Adds orders along the feed, each at its latest change.
-    fn along_changes(
-        &mut self,
-        organisation: OrganisationId,
-        low: EntryAddr,
-    ) -> Result<GoesOn, Fault> {
-        let from = self.request.updated_from_ms.unwrap_or_default();
-        let before = blocks_before(self.connection, organisation, from)?;
-        let first = before.saturating_add(1).max(low.block().number());
-        for number in first..=last_number(self.connection, organisation)? {
-            let block = BlockId::new(organisation, number);
-            let head = self.journal.head(block)?;
-            let is_wanted = self.dialect.is_none_or(|wanted| wanted == head.dialect);
-            let entry_outcomes = if is_wanted {
-                head.entry_outcomes.clone()
-            } else {
-                Vec::new()
-            };
-            if !self.spend(LOOK_ENTRIES) {
-                return Ok(false);
-            }
-            for (ordinal, entry_outcome) in entry_outcomes.into_iter().enumerate() {
-                let at = block.entry(ordinal);
-                if let Some(order) = entry_outcome.order(at)
-                    && entry_outcome.is_event()
-                    && at >= low
-                    && (!self.spend(1) || !self.consider(at, order, None)?)
-                {
-                    return Ok(false);
-                }
-            }
-            self.has_seen(block.entry(ENTRIES_MAX - 1), organisation);
-        }
-        Ok(true)
-    }
-
-    /// Adds orders along the texts with an e-mail address, each at its latest full text.
-    fn by_email(&mut self, search: &Search<'_>) -> Result<GoesOn, Fault> {
-        search.through(&mut |at| {
-            if !self.spend(1) {
-                return Ok(false);
-            }
-            match self.journal.entry_outcome(at)?.order(at) {
-                Some(order) => self.consider(at, order, None),
-                None => Ok(true),
-            }
-        })
-    }
-
-    /// Considers an order at an address in the list, and adds it if it is wanted there.
-    fn consider(
+    /// Adds an order at an address in the list, if it is wanted there and the page has room.
+    fn take(
         &mut self,
         at: EntryAddr,
         order: EntryAddr,
@@ -329,7 +146,6 @@ impl Listing<'_> {
                 self.page.orders.push(found);
             }
         }
-        self.has_seen(at, order.block().organisation());
         Ok(true)
     }
 
@@ -363,7 +179,10 @@ impl Listing<'_> {
             Some(key) => key.to_owned(),
             None => self.journal.key_at(at, order)?,
         };
-        if request.key.as_ref().is_some_and(|wanted| *wanted != key) {
+        let prefix = request.key_prefix.as_ref();
+        if request.key.as_ref().is_some_and(|wanted| *wanted != key)
+            || prefix.is_some_and(|prefix| !key.starts_with(prefix))
+        {
             return Ok(None);
         }
         let key_space = KeySpace::new(order.block().organisation(), dialect);
@@ -371,7 +190,7 @@ impl Listing<'_> {
             return Err(not_in_index(order));
         };
         let stands_here = match request.listed_by() {
-            ListedBy::Creation => true,
+            ListedBy::Newest | ListedBy::Key | ListedBy::Creation => true,
             ListedBy::Change => row.last_change() == at,
             ListedBy::Text => shown_texts(&mut self.journal, &row)?.last() == Some(&at),
         };
@@ -399,4 +218,17 @@ impl Listing<'_> {
             order: load(&mut self.journal, row, key)?,
         })
     }
+}
+
+/// The cursor after an address, in lists by address.
+fn after(organisation: OrganisationId, place: EntryAddr) -> ListCursor {
+    ListCursor::Place {
+        organisation,
+        place: place.0,
+    }
+}
+
+/// The fault if a cursor is of another kind of list.
+fn of_other_list() -> Fault {
+    Fault::Client(StoreError::BadCursor)
 }

@@ -1,8 +1,9 @@
 //! Reading orders: a page, or one order by id.
 
-use wharfinger_core::dialect::{OrderQuery, StoredOrder};
+use wharfinger_core::dialect::{Held, OrderQuery, StoredOrder};
 use wharfinger_core::order::ids::{OrderId, OrganisationId};
 use wharfinger_core::order::organisation::OrgAccess;
+use wharfinger_core::order::outcome::State;
 
 use super::locate::Locator;
 use super::walk::{Blocks, Walk};
@@ -18,6 +19,7 @@ use crate::store::index::key_space::KeySpace;
 use crate::store::index::orders::{Lookup, OrderRow};
 use crate::store::journal::dialects::{dialect_name, find_dialect};
 use crate::store::journal::entry_outcomes::EntryOutcome;
+use crate::store::journal::holds;
 use crate::store::journal::read::{Journal, blocks_before, blocks_until};
 use crate::store::journal::rows::last_number;
 use std::sync::Arc;
@@ -331,6 +333,7 @@ pub(crate) fn load(
         key,
         number: row.number,
         state: row.state,
+        held: held(journal, row)?,
         revision: row.revision,
         texts,
         fulfilment,
@@ -340,6 +343,17 @@ pub(crate) fn load(
             None => None,
         },
     })
+}
+
+/// Why an order is held, if it is. Its latest revision holds it.
+fn held(journal: &mut Journal<'_>, row: &OrderRow) -> Result<Option<Held>, Fault> {
+    if row.state != State::Held {
+        return Ok(None);
+    }
+    Ok(Some(Held {
+        hold: holds::read_hold(journal.connection(), row.latest)?,
+        at_ms: journal.head(row.latest.block())?.at_ms,
+    }))
 }
 
 /// The addresses of the texts that an order consists of, latest first: the amendments, then the latest full text.

@@ -220,7 +220,7 @@ impl Candidates<'_, '_> {
         let next = if self.wanted.is_final {
             next_of_dialect(self.connection, blocks, dialect, self.newest_first)?
         } else {
-            next_open(self.connection, blocks, dialect, self.newest_first)?
+            next_open(self.connection, blocks, Some(dialect), self.newest_first)?
         };
         let Some(block) = next else {
             self.blocks.end = self.blocks.start;

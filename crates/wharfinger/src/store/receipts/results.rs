@@ -185,7 +185,7 @@ impl<F: Fn(OutcomeKind) -> bool> Taking<'_, F> {
             }
         };
         let number = match self.journal.entry_outcome(order)? {
-            EntryOutcome::Accepted { number } => number,
+            EntryOutcome::Accepted { number, .. } => number,
             EntryOutcome::Updated { .. }
             | EntryOutcome::Unchanged { .. }
             | EntryOutcome::Refused

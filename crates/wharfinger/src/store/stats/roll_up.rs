@@ -77,3 +77,55 @@ pub(crate) fn expire(connection: &Connection, now_ms: i64) -> Result<bool, Fault
     }
     Ok(has_more)
 }
+
+#[cfg(test)]
+mod tests {
+    use wharfinger_core::order::ids::OrganisationId;
+    use wharfinger_core::order::outcome::Counts;
+
+    use super::*;
+    use crate::store::engine::schema;
+    use crate::store::format::dialect_id::DialectId;
+    use crate::store::stats::{Deltas, OfBatch};
+
+    #[test]
+    fn old_minutes_and_hours_are_deleted_and_days_stay() {
+        let connection = schema::in_memory();
+        let day_ms = Step::Day.length_ms();
+        let now_ms = 20_000 * day_ms;
+        let mut deltas = Deltas::default();
+        for minute in 0..3 {
+            let of = OfBatch {
+                key_id: "key",
+                dialect: DialectId(1),
+                received_at_ms: now_ms + minute * Step::Minute.length_ms(),
+            };
+            let counts = Counts {
+                accepted: 2,
+                ..Counts::default()
+            };
+            deltas.count(of, [(Some(OrganisationId(7)), counts)].into_iter());
+        }
+        deltas.write(&connection).expect("it is written");
+        assert!(!roll_up(&connection, now_ms).expect("it is rolled up"));
+        let rows = || {
+            Step::ALL.map(|step| {
+                let select = "select count(*), sum(accepted) from stats where step = ?1 and organisation = 7";
+                let counted = connection.query_row(select, [step.number()], |row| {
+                    Ok((row.get::<i64>(0)?, row.get::<Option<i64>>(1)?))
+                });
+                counted.expect("they can be counted")
+            })
+        };
+        let (minutes, long) = ((3, Some(6)), (1, Some(6)));
+        for (days, expected) in [
+            (7, [minutes, long, long]),
+            (9, [(0, None), long, long]),
+            (402, [(0, None), (0, None), long]),
+            (10_000, [(0, None), (0, None), long]),
+        ] {
+            while expire(&connection, now_ms + days * day_ms).expect("it runs") {}
+            assert_eq!(rows(), expected, "{days}");
+        }
+    }
+}

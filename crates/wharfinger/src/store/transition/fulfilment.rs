@@ -8,6 +8,7 @@ use wharfinger_core::order::problem::Code;
 
 use super::process_cancel::Transitions;
 use crate::store::Store;
+use crate::store::api::EventKind;
 use crate::store::api::Fulfilled;
 use crate::store::api::StoreError;
 use crate::store::api::{Fulfil, FulfilledOrder, TransitionRefused};
@@ -81,6 +82,8 @@ pub(crate) fn fulfil(
         previous: row.changed.unwrap_or(order.addr),
     })?;
     transitions.write()?;
+    let by = (EventKind::OrderFulfilment.name(), request.key_id.as_str());
+    txn.note_change(by, order.addr, Some(request.id))?;
     let of = (row.id, holds);
     txn.index
         .change(&key_space, &order.key, of, |row| row.changed = Some(addr))?;

@@ -20,6 +20,7 @@ use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::orders::{Holds, OrderRow, PREFETCHED_MAX};
 use crate::store::journal::entry_outcomes::{EntryOutcome, Transition};
+use crate::store::journal::holds::{self, About};
 use crate::store::journal::read::Journal;
 use crate::store::journal::write::{NewBlock, Origin};
 use crate::store::read::locate::{Located, Locator};
@@ -52,7 +53,7 @@ impl Store {
         mut request: TransitionById,
     ) -> Result<TransitionedById, StoreError> {
         let save_reply = request.save_reply.take();
-        let (ids, reach) = (std::mem::take(&mut request.ids), request.reach.clone());
+        let (ids, reach) = (request.ids.clone(), request.reach.clone());
         let locate = move |connection: &Connection| locate(connection, &ids, &reach);
         let located = self.readers.read(locate).await?;
         let organisations = located.iter().flatten().map(Located::organisation);
@@ -91,7 +92,7 @@ pub(crate) fn transition_by_key(
             }));
             continue;
         };
-        let moved = transitions.move_order(key, &order, request.wanted)?;
+        let moved = transitions.move_order((key, None), &order, (request.wanted, None))?;
         results.push(moved.map(|_| ()));
     }
     transitions.write()?;
@@ -144,7 +145,9 @@ pub(crate) fn move_located(
                     .at(&key_space, &order.key, order.addr)?;
                 // It was found before the write transaction, and may have been purged since.
                 let Some((row, _)) = row else { continue };
-                let moved = transitions.move_order(&order.key, &row, request.wanted)?;
+                let of = (order.key.as_str(), request.ids.get(*at).copied());
+                let wanted = (request.wanted, request.note.as_deref());
+                let moved = transitions.move_order(of, &row, wanted)?;
                 results[*at] = moved.map_err(|code| TransitionRefused {
                     code,
                     state: Some(row.state),
@@ -178,24 +181,26 @@ impl<'m, 'w> Transitions<'m, 'w> {
         }
     }
 
-    /// Processes or cancels the order with this key. Returns its new state, or why it cannot change.
+    /// Changes the state of the order with this key, and this id if it is known. A note is stored beside the change. Returns its new
+    /// state, or why it cannot change.
     fn move_order(
         &mut self,
-        key: &str,
+        (key, id): (&str, Option<OrderId>),
         order: &OrderRow,
-        wanted: Move,
+        (wanted, note): (Move, Option<&str>),
     ) -> Result<Result<State, Code>, Fault> {
         let state = match decide_move(order.state, wanted) {
             Err(code) => return Ok(Err(code)),
             Ok(state) => state,
         };
-        let to = moved(state, wanted);
+        let to = transition_of(wanted);
         let at = self.push(EntryOutcome::Transition {
             order: order.id,
             previous: order.changed.unwrap_or(order.id),
             to,
         })?;
         let txn = &mut *self.txn;
+        txn.note_change((to.event_kind().name(), self.key_id), order.id, id)?;
         if state == State::Cancelled
             && let Some(kept) = self.journal.admission(order.id)?
         {
@@ -212,6 +217,10 @@ impl<'m, 'w> Transitions<'m, 'w> {
         }
         txn.order_states
             .moved(self.key_space, order.id, order.state, state);
+        if let Some(note) = note {
+            let note = About::Note(note.to_owned());
+            holds::write(self.txn.connection, &[(at, note)])?;
+        }
         Ok(Ok(state))
     }
 
@@ -247,10 +256,12 @@ impl<'m, 'w> Transitions<'m, 'w> {
     }
 }
 
-fn moved(state: State, wanted: Move) -> Transition {
-    match (state, wanted) {
-        (State::Cancelled, Move::Cancel { release_key: true }) => Transition::Released,
-        (State::Cancelled, _) => Transition::Cancelled,
-        (State::Draft | State::Pending | State::Processed, _) => Transition::Processed,
+fn transition_of(wanted: Move) -> Transition {
+    match wanted {
+        Move::Cancel { release_key: true } => Transition::Released,
+        Move::Cancel { release_key: false } => Transition::Cancelled,
+        Move::Refuse => Transition::HoldRefused,
+        Move::Release => Transition::HoldReleased,
+        Move::Process => Transition::Processed,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use wharfinger_core::dialect::Number;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 
+use super::audit::OrderChanges;
 use super::job::Job;
 use super::merge;
 use super::open_block::OpenBlock;
@@ -90,6 +91,8 @@ pub(crate) struct WriteTxn<'c> {
     stats_begin_ms: Option<i64>,
     /// A batch whose receipt this transaction writes.
     batch: Option<BatchId>,
+    /// Changes of orders that are not in the audit log yet.
+    changes: OrderChanges,
 }
 
 impl<'c> WriteTxn<'c> {
@@ -124,6 +127,7 @@ impl<'c> WriteTxn<'c> {
             stats: Deltas::default(),
             answers: NewAnswers::default(),
             batch: None,
+            changes: OrderChanges::default(),
         })
     }
 
@@ -384,6 +388,27 @@ impl<'c> WriteTxn<'c> {
         self.receipts.push(receipt);
     }
 
+    /// Notes for the audit log that a key has changed an order. `action` is the name of the event. `id` is the order's id, if the caller
+    /// knows it.
+    pub(crate) fn note_change(
+        &mut self,
+        (action, who): (&'static str, &str),
+        order: EntryAddr,
+        id: Option<OrderId>,
+    ) -> Result<(), Fault> {
+        let organisation = order.block().organisation();
+        let by = (action, who);
+        if !self.changes.count(by, organisation) {
+            return Ok(());
+        }
+        let id = match id {
+            Some(known) => known,
+            None => self.order_id(order)?,
+        };
+        self.changes.name(by, organisation, id);
+        Ok(())
+    }
+
     /// Whether a batch is counted in the statistics from its receipt later, and not by this transaction.
     pub(crate) fn is_counted_later(&mut self, batch: BatchId) -> Result<bool, Fault> {
         let begin_ms = match self.stats_begin_ms {
@@ -421,6 +446,7 @@ impl<'c> WriteTxn<'c> {
     pub(crate) fn finish(mut self) -> Result<Finished, Fault> {
         self.write_together()?;
         self.write_overlay()?;
+        self.changes.write(self.connection, self.now_ms)?;
         let owed = merge::some(&mut self)?;
         self.index.write()?;
         self.order_states.write_closed(self.connection)?;

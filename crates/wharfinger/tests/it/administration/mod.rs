@@ -5,6 +5,7 @@ mod delivery_traces;
 mod destination_commands;
 mod destinations;
 mod keys;
+mod order_changes;
 mod organisations;
 
 use std::path::Path;

@@ -153,6 +153,7 @@ async fn audit(store: &Arc<Store>, request: ReadAudit) -> AuditPage {
 fn page(before: Option<i64>, limit: usize) -> ReadAudit {
     ReadAudit {
         before,
+        kind: None,
         limit,
         about: None,
     }
@@ -222,6 +223,7 @@ pub(super) async fn every_change_is_in_the_audit_log(store: Arc<Store>) {
 
     // The organisation has the same name as the key, and must not be confused with it.
     let about = ReadAudit {
+        kind: None,
         about: Some([AuditEntry::about_organisation("k1")].into()),
         ..page(None, 100)
     };

@@ -32,6 +32,7 @@ async fn move_ids(
     ids: &[OrderId],
 ) -> Vec<TransitionResult> {
     let request = TransitionById {
+        note: None,
         ids: ids.to_vec(),
         reach,
         wanted,

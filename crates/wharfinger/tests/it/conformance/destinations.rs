@@ -236,6 +236,7 @@ pub(super) async fn a_server_stops_when_its_destination_was_changed(store: Arc<S
     assert_eq!(Vec::from_iter(secrets), ["whsec_2", "whsec_1"]);
     ends(&store, &held, delivered).await;
     let audit = ReadAudit {
+        kind: None,
         before: None,
         limit: 100,
         about: None,

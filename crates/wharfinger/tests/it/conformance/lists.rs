@@ -11,27 +11,27 @@ use wharfinger_core::order::outcome::{Outcome, State};
 use super::support::*;
 use crate::support::seed::Random;
 
-const DIALECTS: [&str; 2] = [DIALECT, "other"];
+pub(super) const DIALECTS: [&str; 2] = [DIALECT, "other"];
 const ADDRESSES: [&str; 2] = ["ann@example.com", "bob@example.com"];
 
 /// An order as it should be listed.
 #[derive(Clone, Debug)]
-struct Listed {
-    id: OrderId,
-    organisation: OrganisationId,
-    dialect: &'static str,
-    key: String,
-    state: State,
+pub(super) struct Listed {
+    pub id: OrderId,
+    pub organisation: OrganisationId,
+    pub dialect: &'static str,
+    pub key: String,
+    pub state: State,
     address: &'static str,
-    created: usize,
+    pub created: usize,
     changed: usize,
     texted: usize,
 }
 
 /// What was done to the store, in order.
 #[derive(Default)]
-struct Done {
-    orders: Vec<Listed>,
+pub(super) struct Done {
+    pub orders: Vec<Listed>,
     batches: Vec<BatchId>,
     steps: usize,
 }
@@ -95,6 +95,7 @@ impl Done {
             .map(|_| self.orders[random.below(self.orders.len())].id)
             .collect();
         let request = TransitionById {
+            note: None,
             ids: ids.clone(),
             reach: OrgAccess::All,
             wanted,
@@ -116,7 +117,7 @@ impl Done {
     }
 }
 
-async fn fill(store: &Arc<Store>) -> Done {
+pub(super) async fn fill(store: &Arc<Store>) -> Done {
     let mut done = Done::default();
     let mut random = Random::new(4);
     for round in 0..40 {
@@ -132,7 +133,7 @@ async fn fill(store: &Arc<Store>) -> Done {
 }
 
 /// All pages of a list. All but the last have `limit` entries.
-async fn list(
+pub(super) async fn list(
     store: &Arc<Store>,
     ask: &(dyn Fn() -> ListOrders + Sync),
     limit: usize,
@@ -154,7 +155,7 @@ async fn list(
     }
 }
 
-fn everywhere() -> ListOrders {
+pub(super) fn everywhere() -> ListOrders {
     ListOrders::all(vec![HERE, THERE], 1)
 }
 
@@ -177,6 +178,7 @@ async fn expect(
             ListedBy::Creation => order.created,
             ListedBy::Change => order.changed,
             ListedBy::Text => order.texted,
+            ListedBy::Newest | ListedBy::Key => unreachable!("of another test"),
         };
         (order.organisation, place)
     });

@@ -18,6 +18,7 @@ fn all() -> ReadReceipts {
         status: None,
         dialect: None,
         import: None,
+        key_id: None,
         after: None,
         limit: 100,
     }

@@ -188,7 +188,9 @@ pub(super) fn prepared(
         organisation: None,
         policy: Policy::Partial,
         mends: None,
+        file_name: None,
         email_key: store.email_key(),
+        rules: None,
     };
     change(&mut heading);
     prepare(&heading, &slots)

@@ -3,6 +3,7 @@
 mod batches;
 mod demo;
 mod errors;
+mod forms;
 mod orders;
 mod sessions;
 mod settings;

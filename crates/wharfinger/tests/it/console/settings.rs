@@ -298,7 +298,7 @@ fn the_audit_log_is_filtered() {
         entries(&format!("key_id={}&since={newest}", chief.0)).len(),
         1
     );
-    let keys = entries("action=key");
+    let keys = entries("kind=key");
     assert!(
         !keys.is_empty()
             && keys
@@ -315,7 +315,7 @@ fn the_audit_log_is_filtered() {
     let mut walked = Vec::new();
     let mut after = String::new();
     loop {
-        let target = format!("/v1/audit?action=organisation&limit=1{after}");
+        let target = format!("/v1/audit?kind=organisation&limit=1{after}");
         let page: Value = with_secret(&server, &chief.1, &target).json();
         walked.extend(page["data"].as_array().unwrap().iter().cloned());
         let Some(next) = page["next"].as_str() else {
@@ -323,7 +323,7 @@ fn the_audit_log_is_filtered() {
         };
         after = format!("&after={next}");
     }
-    assert_eq!(walked, entries("action=organisation"));
+    assert_eq!(walked, entries("kind=organisation"));
     let page = cookie.get(&server, &format!("/console/audit?key_id={}", chief.0));
     assert_eq!(
         page.text().matches("organisation.changed").count(),

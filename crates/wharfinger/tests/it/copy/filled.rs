@@ -107,11 +107,16 @@ fn keys(data: &Path) -> String {
     administrator(data)
 }
 
-/// Sends a batch that mends another one.
+/// Sends a batch from a file that mends another one, and dismisses a rejected order.
 fn mend(server: &Server, mended: &str) {
     let target = format!("/v1/batches?organisation=TRK001&mends={mended}");
     let sent = request("POST", &target, "full").body(order("mended").to_string());
+    let sent = sent.header("wharfinger-file-name", "mended.json");
     assert_eq!(server.send(&sent).status, 200);
+    let (_, ids) = submit(server, "TRK001", &[serde_json::json!({"key": "dismissed"})]);
+    let target = format!("/v1/rejections/{}/dismiss", ids[0]);
+    let dismissed = request("POST", &target, "full").body(r#"{"note":"a test"}"#);
+    assert_eq!(server.send(&dismissed).status, 200);
 }
 
 fn administer(secret: &str, method: &str, target: &str) -> Request {

@@ -104,6 +104,7 @@ fn a_repeated_dismissal_gets_the_same_answer() {
 #[test]
 fn the_audit_log_names_who_closed_an_order() {
     let data = fixture::data_directory();
+    let administrator = crate::support::changes::administrator(data.path());
     let server = Server::start(data.path());
     let ids = ["A", "B"].map(|key| rejected(&server, "TRK001", key));
     assert_eq!(
@@ -111,7 +112,6 @@ fn the_audit_log_names_who_closed_an_order() {
         200
     );
     assert_eq!(resubmit(&server, "one", &ids[1], &good("B")).status, 200);
-    let administrator = crate::support::changes::administrator(data.path());
     let ask = crate::support::client::Request::new("GET", "/v1/audit")
         .header("authorization", format!("Bearer {administrator}"));
     let log = server.send(&ask);

@@ -28,7 +28,7 @@ fn each_key_sees_the_rejected_orders_of_its_organisations_newest_batch_first() {
     assert_eq!(keys(&server, "full", "?organisation=TRK002"), ["B"]);
     assert_eq!(
         ask(&server, "one", "/v1/rejections?organisation=TRK002").status,
-        404
+        400
     );
     // Of no organisation: only the key that sent it sees it.
     let nobody = order_id(&mixed, 2);

@@ -49,7 +49,7 @@ fn accepted_orders_close_the_rejected_ones_with_their_keys() {
     };
     // Another organisation, another dialect, and one that is rejected again close nothing.
     assert_eq!(send("TRK002", "native", &[order("A")]).status, 200);
-    let of_reevoo = json!({"order_ref": "A", "order_date": "01-02-2026", "customer": {"email": "a@example.com", "surname": "S"}, "order_items": [{"sku": "S"}]});
+    let of_reevoo = json!({"trkref": "TRK001", "order_ref": "A", "order_date": "01-02-2026", "customer": {"email": "a@example.com", "surname": "S"}, "order_items": [{"sku": "S"}]});
     assert_eq!(send("TRK001", "reevoo", &[of_reevoo]).status, 200);
     assert_eq!(send("TRK001", "native", &[faulty("B")]).status, 422);
     let open = [

@@ -186,8 +186,8 @@ fn of_vendors() -> [(&'static str, Request, &'static str); 3] {
             "reevoo",
             Request::new("POST", "/v4/organisations/TRK001/customer_order")
                 .header("authorization", basic("full"))
-                .body(r#"{"order_ref":"R-1","order_date":"31-02-2026","customer":{"email":"a@example.com","surname":"S"},"order_items":[{"sku":"S"}]}"#),
-            r#"{"order_ref":"R-1","order_date":"01-02-2026","customer":{"email":"a@example.com","surname":"S"},"order_items":[{"sku":"S"}]}"#,
+                .body(r#"{"trkref":"TRK001","order_ref":"R-1","order_date":"31-02-2026","customer":{"email":"a@example.com","surname":"S"},"order_items":[{"sku":"S"}]}"#),
+            r#"{"trkref":"TRK001","order_ref":"R-1","order_date":"01-02-2026","customer":{"email":"a@example.com","surname":"S"},"order_items":[{"sku":"S"}]}"#,
         ),
         (
             "centra",

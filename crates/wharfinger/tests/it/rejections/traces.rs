@@ -41,6 +41,7 @@ fn a_purge_takes_what_closed_the_orders_of_a_batch() {
 #[test]
 fn an_erased_person_is_in_no_note_and_no_file_name() {
     let data = fixture::data_directory();
+    let administrator = crate::support::changes::administrator(data.path());
     let server = Server::start(data.path());
     let email = "jane.doe@example.com";
     let by_note = rejected(&server, "TRK001", "A");
@@ -68,7 +69,6 @@ fn an_erased_person_is_in_no_note_and_no_file_name() {
             request("POST", "/v1/batches?organisation=TRK001", "one").body(r#"{"key":"N"}"#);
         server.send(&named.header("wharfinger-file-name", name));
     }
-    let administrator = crate::support::changes::administrator(data.path());
     let erase = Request::new("POST", "/v1/customers/erase")
         .header("authorization", format!("Bearer {administrator}"))
         .body(json!({"organisation": "TRK001", "email": email}).to_string());

@@ -105,6 +105,9 @@ fn the_list_names_every_type_of_the_feed() {
     let mut listed = Vec::from_iter(listed.iter().map(|line| line["event"].as_str().unwrap()));
     listed.sort_unstable();
     let mut all = wharfinger::store::EventKind::NAMES.to_vec();
+    // These need a rule that holds the order.
+    let of_held = ["order.held", "order.released", "order.refused"];
+    all.retain(|name| !of_held.contains(name));
     all.sort_unstable();
     assert_eq!(listed, all);
     assert_eq!(

@@ -139,6 +139,7 @@ pub(crate) fn changes(server: &Server, administrator: &str) -> Vec<Change> {
         .flat_map(|case| of_vendor(server, &case))
         .collect();
     changes.extend(of_orders(server));
+    changes.extend(of_held_orders(server, administrator));
     changes.extend(of_administration(server, administrator));
     changes
 }
@@ -208,6 +209,34 @@ fn of_orders(server: &Server) -> Vec<Change> {
         change("POST", "/v1/orders/process", &many(2)),
         change("POST", "/v1/orders/cancel", &many(3)),
         change("PUT", &of_order(4, "fulfilment"), r#"{"status":"picked"}"#),
+    ]
+}
+
+/// Changes of orders that a rule holds, and of rules.
+fn of_held_orders(server: &Server, administrator: &str) -> Vec<Change> {
+    let rules = json!({"rules": [{"name": "held", "when": "order.key.startsWith('HELD-')", "sentence": "For a test."}]});
+    let set = native(
+        administrator,
+        ("PUT", "/v1/organisations/TRK001/rules"),
+        &rules.to_string(),
+    );
+    let answer = server.send(&set.request());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let orders: Vec<_> = (0..3)
+        .map(|number| order(&format!("HELD-{number}")))
+        .collect();
+    let (_, ids) = submit(server, "TRK001", &orders);
+    let change = |(method, action): (&str, &str), at: usize, body: &str| {
+        let target = format!("/v1/orders/{}/{action}", ids[at]);
+        native(&secret_of("one"), (method, &target), body)
+    };
+    let mut mended = order("HELD-2");
+    mended["instructions"] = "mended".into();
+    vec![
+        set,
+        change(("POST", "release"), 0, r#"{"note":"seen"}"#),
+        change(("POST", "refuse"), 1, ""),
+        change(("PUT", "text"), 2, &mended.to_string()),
     ]
 }
 

@@ -9,13 +9,12 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use wharfinger_core::dialect::Parameter;
-use wharfinger_core::dialect::ParameterKind::{Boolean, Organisation, Text, Time, Uuid};
+use wharfinger_core::dialect::ParameterKind::{Boolean, DateOrTime, Organisation, Text, Uuid};
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::order::organisation::Scope;
-use wharfinger_core::reading::validate;
 
 use super::answer::{Page, ok, time};
 use super::cursor;
@@ -87,8 +86,12 @@ pub(super) static ROUTES: &[Route] = &[
 const FILTERS: &[Parameter] = &[
     ORGANISATION,
     DIALECT,
-    query("since", Time, "Only orders received at this time or later"),
-    query("until", Time, "Only orders received before this time"),
+    query(
+        "since",
+        DateOrTime,
+        "Only orders received at this time or later",
+    ),
+    query("until", DateOrTime, "Only orders received before this time"),
     query("code", Text, "Only orders with an error of this code"),
     query(
         "pointer",
@@ -286,7 +289,7 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         let id = id.filter(|_| text.len() == 36);
         id.map(|id| BatchId::from_bytes(id.into_bytes()))
     })?;
-    let open = query.read("open", "true or false", validate::boolean_from)?;
+    let open = query.read("open", "true or false", |text| text.parse::<bool>().ok())?;
     let after = listing.after.map(|after| cursor::read("rejections", after));
     let from = after.transpose()?.map(|(batch, index)| RejectionId {
         batch: BatchId::from_bytes(batch),

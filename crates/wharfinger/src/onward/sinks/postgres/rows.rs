@@ -90,7 +90,9 @@ fn replace<'j>(earlier: &mut Changed<'j>, mut later: Changed<'j>) {
 fn state_after(kind: EventKind) -> Option<&'static str> {
     match kind {
         EventKind::OrderProcessed => Some("processed"),
-        EventKind::OrderCancelled => Some("cancelled"),
+        EventKind::OrderCancelled | EventKind::OrderRefused => Some("cancelled"),
+        EventKind::OrderHeld => Some("held"),
+        EventKind::OrderReleased => Some("pending"),
         EventKind::OrderAccepted
         | EventKind::OrderUpdated
         | EventKind::OrderFulfilment
@@ -100,8 +102,15 @@ fn state_after(kind: EventKind) -> Option<&'static str> {
 
 fn changes_lines(kind: EventKind) -> bool {
     match kind {
-        EventKind::OrderAccepted | EventKind::OrderUpdated | EventKind::OrderFulfilment => true,
-        EventKind::OrderProcessed | EventKind::OrderCancelled | EventKind::BatchReceived => false,
+        EventKind::OrderAccepted
+        | EventKind::OrderUpdated
+        | EventKind::OrderHeld
+        | EventKind::OrderReleased
+        | EventKind::OrderFulfilment => true,
+        EventKind::OrderProcessed
+        | EventKind::OrderCancelled
+        | EventKind::OrderRefused
+        | EventKind::BatchReceived => false,
     }
 }
 

@@ -9,7 +9,7 @@ use super::previous::Previous;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::EntryAddr;
 use crate::store::index::orders::OrderRow;
-use crate::store::journal::entry_outcomes::{EntryOutcome, Transition};
+use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::read::feed::told::OfEntry;
 
@@ -100,11 +100,14 @@ impl Past {
             | EntryOutcome::Transition { .. }
             | EntryOutcome::Fulfilled { .. } => 1,
         };
-        let state = match find_change(journal, changed, self.of.order, transition)? {
-            Some(state) => state,
+        let is_held = journal.entry_outcome(latest)?.is_held();
+        let state = match find_transition(journal, changed, self.of.order)? {
+            // A revision after a person released the order may hold it again.
+            Some((at, state)) if at > latest || !state.is_open() => state,
+            Some(_) | None if is_held => State::Held,
             // Whether an order was placed when it came, or later, is not in its entries.
-            None if row.state == State::Draft => State::Draft,
-            None => State::Pending,
+            Some(_) | None if row.state == State::Draft => State::Draft,
+            Some(_) | None => State::Pending,
         };
         Ok(Some(OrderRow {
             latest,
@@ -122,26 +125,28 @@ impl Past {
         } else {
             Some(self.of.entry)
         };
-        let is_report = |outcome| matches!(outcome, EntryOutcome::Fulfilled { .. }).then_some(());
+        let is_report =
+            |_, outcome| matches!(outcome, EntryOutcome::Fulfilled { .. }).then_some(());
         let found = find_change(journal, changed, self.of.order, is_report)?;
         Ok(found.is_some())
     }
 }
 
-/// The state that a transition leads to.
-fn transition(outcome: EntryOutcome) -> Option<State> {
-    match outcome {
-        EntryOutcome::Transition { to, .. } => Some(match to {
-            Transition::Processed => State::Processed,
-            Transition::Cancelled | Transition::Released => State::Cancelled,
-        }),
+/// The latest transition, going back from `change`: its address, and the state that it leads to.
+fn find_transition(
+    journal: &mut Journal<'_>,
+    change: Option<EntryAddr>,
+    order: EntryAddr,
+) -> Result<Option<(EntryAddr, State)>, Fault> {
+    find_change(journal, change, order, |at, outcome| match outcome {
+        EntryOutcome::Transition { to, .. } => Some((at, to.state())),
         EntryOutcome::Accepted { .. }
         | EntryOutcome::Updated { .. }
         | EntryOutcome::Unchanged { .. }
         | EntryOutcome::Refused
         | EntryOutcome::Purged
         | EntryOutcome::Fulfilled { .. } => None,
-    }
+    })
 }
 
 /// What is wanted of the changes of an order: the first that is found, going back from `change`.
@@ -149,11 +154,11 @@ fn find_change<T>(
     journal: &mut Journal<'_>,
     mut change: Option<EntryAddr>,
     order: EntryAddr,
-    find: impl Fn(EntryOutcome) -> Option<T>,
+    find: impl Fn(EntryAddr, EntryOutcome) -> Option<T>,
 ) -> Result<Option<T>, Fault> {
     while let Some(addr) = change {
         let outcome = journal.entry_outcome(addr)?;
-        if let Some(found) = find(outcome) {
+        if let Some(found) = find(addr, outcome) {
             return Ok(Some(found));
         }
         change = before((outcome, addr), order);

@@ -1,6 +1,7 @@
 //! Checks the entries of one block against the index rows of their orders.
 
 use wharfinger_core::json::NameCase;
+use wharfinger_core::order::outcome::State;
 
 use super::{Check, fits_move};
 use crate::store::engine::driver::OptionalExtension;
@@ -12,7 +13,8 @@ use crate::store::index::key_space::KeySpace;
 use crate::store::index::open_orders::read_open;
 use crate::store::index::orders::{Holds, Lookup, OrderRow};
 use crate::store::journal::block::{Frame, decode_keys};
-use crate::store::journal::entry_outcomes::EntryOutcome;
+use crate::store::journal::entry_outcomes::{Effect, EntryOutcome, Transition};
+use crate::store::journal::holds::{self, About};
 use crate::store::journal::read::content_hash;
 use crate::store::journal::rows::BlockRow;
 
@@ -91,11 +93,15 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
 
     fn entry(&mut self, addr: EntryAddr, entry_outcome: EntryOutcome) -> Result<(), Fault> {
         if self.check.journal.is_of_purged(addr, entry_outcome)? {
+            // A purge that was interrupted has not come to the later entries of the order.
+            let has_row =
+                entry_outcome.has_about() && holds::read(self.check.connection, addr)?.is_some();
+            self.check.holds += u64::from(has_row);
             return Ok(());
         }
         match entry_outcome {
             EntryOutcome::Refused | EntryOutcome::Purged => {}
-            EntryOutcome::Accepted { number } => {
+            EntryOutcome::Accepted { number, held } => {
                 let Some((row, _)) = self.order(addr, addr)? else {
                     return Ok(());
                 };
@@ -103,6 +109,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 self.check.state_counts(&self.key_space, row.state);
                 self.latest(&row)?;
                 self.latest_change(&row)?;
+                self.is_rightly_held(&row)?;
                 if row.number != number {
                     self.fault_at(addr, "the index has another order number");
                 }
@@ -113,13 +120,20 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                     );
                 }
                 self.text(addr, 1, &row)?;
+                if held {
+                    self.hold(addr)?;
+                }
             }
             EntryOutcome::Updated {
                 order,
                 previous,
                 revision,
                 amendment: _,
+                effect,
             } => {
+                if effect == Effect::Held {
+                    self.hold(addr)?;
+                }
                 let before = self.check.journal.entry_outcome(previous)?;
                 if !is_revision(before, previous, order, revision.wrapping_sub(1)) {
                     self.fault_at(addr, "the previous revision is missing");
@@ -148,6 +162,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
                 }
                 self.change_is_kept(addr, found.as_ref());
                 self.previous_change(addr, order, previous)?;
+                self.note(addr, to)?;
             }
             EntryOutcome::Fulfilled { order, previous } => {
                 let found = self.order(addr, order)?;
@@ -171,6 +186,45 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
             if previous >= addr || !before.is_change() || before.order(previous) != Some(order) {
                 self.fault_at(addr, "the previous change is missing");
             }
+        }
+        Ok(())
+    }
+
+    /// Checks that the rule which holds an order is stored.
+    fn hold(&mut self, addr: EntryAddr) -> Result<(), Fault> {
+        match holds::read(self.check.connection, addr)? {
+            Some(About::Hold(_)) => self.check.holds += 1,
+            Some(About::Note(_)) | None => {
+                self.fault_at(addr, "the rule that holds its order is missing")
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the note of a person who released or refused an order.
+    fn note(&mut self, addr: EntryAddr, to: Transition) -> Result<(), Fault> {
+        if !matches!(to, Transition::HoldReleased | Transition::HoldRefused) {
+            return Ok(());
+        }
+        match holds::read(self.check.connection, addr)? {
+            Some(About::Note(_)) => self.check.holds += 1,
+            Some(About::Hold(_)) => self.fault_at(addr, "a rule is stored in place of a note"),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Checks that an order is held if, and only if, its latest entry holds it.
+    fn is_rightly_held(&mut self, row: &OrderRow) -> Result<(), Fault> {
+        let is_held = self.check.journal.entry_outcome(row.latest)?.is_held();
+        let is_over = row.changed.is_some_and(|changed| changed > row.latest);
+        let is_right = match row.state {
+            State::Held => is_held && !is_over,
+            State::Draft | State::Pending => !is_held || is_over,
+            State::Processed | State::Cancelled => true,
+        };
+        if !is_right {
+            self.fault_at(row.id, "its state does not match whether a rule holds it");
         }
         Ok(())
     }
@@ -244,8 +298,9 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         match self.entry_outcomes.get(order.ordinal())? {
             EntryOutcome::Accepted {
                 number: Some(number),
+                ..
             } => Some(number.to_string()),
-            EntryOutcome::Accepted { number: None } => {
+            EntryOutcome::Accepted { number: None, .. } => {
                 self.keys.get(order.ordinal()).map(str::to_owned)
             }
             EntryOutcome::Updated { .. }

@@ -54,6 +54,7 @@ pub(crate) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
         names: dialect_names(connection)?,
         state_counts: HashMap::new(),
         reports: 0,
+        holds: 0,
         purged: HashMap::new(),
         report: CheckReport::default(),
     };
@@ -87,6 +88,8 @@ struct Check<'c> {
     state_counts: AllStateCounts,
     /// Fulfilment reports that are the latest of their orders.
     reports: u64,
+    /// Entries with a row in the table of holds.
+    holds: u64,
     /// The purged entries of each block.
     purged: HashMap<BlockId, Bitset>,
     report: CheckReport,
@@ -221,6 +224,12 @@ impl Check<'_> {
         let seen = self.reports;
         self.expect(kept.cast_unsigned() == seen, || {
             format!("{kept} fulfilment reports are stored, but {seen} of them are in the journal")
+        });
+        let select = "select count(*) from holds";
+        let kept: i64 = self.connection.query_row(select, (), |row| row.get(0))?;
+        let seen = self.holds;
+        self.expect(kept.cast_unsigned() == seen, || {
+            format!("{kept} holds and notes are stored, but {seen} of them are in the journal")
         });
         Ok(())
     }
@@ -382,7 +391,8 @@ impl Check<'_> {
             format!("block {id} has a wrong number of events")
         });
         for (ordinal, &outcome) in outcomes.iter().enumerate() {
-            let is_settling = matches!(outcome, EntryOutcome::Transition { .. });
+            let is_settling =
+                matches!(outcome, EntryOutcome::Transition { to, .. } if !to.state().is_open());
             if is_settling
                 && !self
                     .journal
@@ -427,5 +437,8 @@ fn fits_move(to: Transition, state: State, holds: Holds) -> bool {
         Transition::Processed => state == State::Processed && holds == Holds::Key,
         Transition::Cancelled => state == State::Cancelled && holds == Holds::Key,
         Transition::Released => state == State::Cancelled && holds == Holds::Nothing,
+        Transition::HoldRefused => state == State::Cancelled && holds == Holds::Key,
+        // It may have been held again, and have come to any state.
+        Transition::HoldReleased => state != State::Draft,
     }
 }

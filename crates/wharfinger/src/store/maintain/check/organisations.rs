@@ -4,11 +4,12 @@ use super::Check;
 use crate::store::engine::fault::Fault;
 
 /// Tables with a block id or an entry address, the column that has it, and the bits to the right of the organisation.
-const TABLES: [(&str, &str, u32); 5] = [
+const TABLES: [(&str, &str, u32); 6] = [
     ("admissions", "block", BITS_OF_BLOCK),
     ("blocks", "id", BITS_OF_BLOCK),
     ("erasures", "id", BITS_OF_PLACE),
     ("fulfilments", "id", BITS_OF_PLACE),
+    ("holds", "place", BITS_OF_PLACE),
     ("open_orders", "block", BITS_OF_BLOCK),
 ];
 /// Bits of a block id, and of an entry address, to the right of the organisation.

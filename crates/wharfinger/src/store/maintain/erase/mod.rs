@@ -9,7 +9,9 @@
 //! follow. At the end the log is checkpointed and emptied.
 
 mod blocks;
+mod dismissals;
 mod find;
+mod hold_notes;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -39,7 +41,7 @@ use crate::store::journal::end::read_counters;
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::read::Journal;
 use crate::store::read::locate::Located;
-use crate::store::receipts::{closed, files, rejections};
+use crate::store::receipts::rejections;
 use crate::store::stats;
 use crate::store::stock::customer_numbers;
 use crate::store::transition::process_cancel::move_located;
@@ -122,6 +124,7 @@ impl Store {
         erasing.note(&orders).await?;
         erasing.customer().await?;
         erasing.texts(&orders).await?;
+        erasing.hold_notes(&orders).await?;
         erasing.rejections().await?;
         erasing.notes().await?;
         erasing.file_names().await?;
@@ -295,47 +298,6 @@ impl Erasing<'_> {
         Ok(())
     }
 
-    /// Removes the notes of dismissed orders that mention the person.
-    async fn notes(&mut self) -> Result<(), StoreError> {
-        let mut after = None;
-        loop {
-            let look = move |connection: &Connection, person: &Person| {
-                let is_of_person = |note: &str| email::is_mentioned(note, &person.address);
-                closed::find_notes(connection, person.organisation, is_of_person, after)
-            };
-            let (found, next) = self.read(look).await?;
-            if !found.is_empty() {
-                let erase = move |txn: &mut WriteTxn<'_>, _: &Person| {
-                    closed::erase_notes(txn.connection, &found)
-                };
-                self.write(erase).await?;
-            }
-            if next.is_none() {
-                return Ok(());
-            }
-            after = next;
-        }
-    }
-
-    /// Removes the names of files that mention the person.
-    async fn file_names(&mut self) -> Result<(), StoreError> {
-        let mut next = Some(files::FileOf::default());
-        while let Some(after) = next {
-            let look = move |connection: &Connection, person: &Person| {
-                let is_of_person = |name: &str| email::is_mentioned(name, &person.address);
-                files::find_mentions(connection, person.organisation, is_of_person, after)
-            };
-            let (found, then) = self.read(look).await?;
-            if !found.is_empty() {
-                let erase =
-                    move |txn: &mut WriteTxn<'_>, _: &Person| files::erase(txn.connection, &found);
-                self.write(erase).await?;
-            }
-            next = then;
-        }
-        Ok(())
-    }
-
     /// Removes the address from the causes of rejections in the statistics.
     async fn statistics(&mut self) -> Result<(), StoreError> {
         let roll_up =
@@ -489,6 +451,7 @@ fn cancel(txn: &mut WriteTxn<'_>, orders: &[EntryAddr], who: &str) -> Result<u64
         ids: Vec::new(),
         reach: OrgAccess::All,
         wanted: Move::Cancel { release_key: false },
+        note: None,
         key_id: who.to_owned(),
         save_reply: None,
     };
@@ -509,13 +472,14 @@ fn first_block(connection: &Connection, organisation: OrganisationId) -> Result<
 }
 
 /// Tables with data that can identify a person.
-const TABLES_OF_PERSONS: [&str; 9] = [
+const TABLES_OF_PERSONS: [&str; 10] = [
     "answers",
     "blocks",
     "customers",
     "delivery_attempts",
     "email_parts",
     "fulfilments",
+    "holds",
     "order_leaves",
     "parked_orders",
     "rejections",

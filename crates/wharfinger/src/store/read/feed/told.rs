@@ -73,8 +73,9 @@ pub(crate) fn told_of(
     entry: EntryAddr,
 ) -> Option<(EventKind, OfEntry)> {
     let kind = match entry_outcome {
-        EntryOutcome::Accepted { .. } => EventKind::OrderAccepted,
-        EntryOutcome::Updated { .. } => EventKind::OrderUpdated,
+        EntryOutcome::Accepted { held: true, .. } => EventKind::OrderHeld,
+        EntryOutcome::Accepted { held: false, .. } => EventKind::OrderAccepted,
+        EntryOutcome::Updated { effect, .. } => effect.event_kind(),
         EntryOutcome::Transition { to, .. } => to.event_kind(),
         EntryOutcome::Fulfilled { .. } => EventKind::OrderFulfilment,
         EntryOutcome::Unchanged { .. } | EntryOutcome::Refused | EntryOutcome::Purged => {

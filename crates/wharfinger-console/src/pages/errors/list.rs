@@ -1,0 +1,161 @@
+//! `/console/errors`: open errors, grouped by cause.
+
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::Cause;
+use crate::api;
+use crate::page::{self, Page};
+use crate::parts::{Listed, Who, count, dialect_field, empty, pager, select, time, visible};
+use crate::visit::Visit;
+
+/// The times that are looked at: name, text, length in hours.
+const WINDOWS: [(&str, &str, i64); 4] = [
+    ("1h", "1 hour", 1),
+    ("24h", "24 hours", 24),
+    ("7d", "7 days", 7 * 24),
+    ("30d", "30 days", 30 * 24),
+];
+const HOUR_MS: i64 = 3_600_000;
+
+#[derive(Deserialize)]
+struct Group {
+    dialect: String,
+    code: String,
+    #[serde(default)]
+    pointer: String,
+    count: u64,
+    open: u64,
+    senders: u64,
+    last_seen: String,
+    #[serde(default)]
+    example: Option<Example>,
+}
+
+#[derive(Deserialize)]
+struct Example {
+    rejection_id: String,
+    message: String,
+}
+
+pub(super) async fn show(visit: Visit) -> Response {
+    let window = WINDOWS
+        .iter()
+        .find(|window| window.0 == visit.query("window"));
+    let window = window.unwrap_or(&WINDOWS[2]);
+    let from = jiff::Timestamp::from_millisecond(visit.host.now_ms() - window.2 * HOUR_MS);
+    let from = from.map_or_else(|_| String::new(), |from| format!("{from:.3}"));
+    let is_all = visit.query("show") == "all";
+    let query = [
+        ("from", from.as_str()),
+        ("organisation", visit.query("organisation")),
+        ("dialect", visit.query("dialect")),
+        ("open", if is_all { "" } else { "true" }),
+        ("limit", "50"),
+        ("after", visit.query("after")),
+    ];
+    let who = visit.get::<Who>("/v1/whoami").await.unwrap_or_default();
+    let groups = visit
+        .get::<Listed<Group>>(&api::target("/v1/errors", &query))
+        .await;
+    let groups = match groups {
+        Ok(groups) => groups,
+        Err(refused) => return page::refused_list(&visit, &refused),
+    };
+    let kept = [
+        ("window", visit.query("window")),
+        ("show", visit.query("show")),
+        ("organisation", visit.query("organisation")),
+        ("dialect", visit.query("dialect")),
+    ];
+    let content = html! {
+        p.lead { "Rejected orders, by what is wrong with them. Mend one, or all with the same cause." }
+        (filters(&visit, &who, window.0))
+        @if groups.data.is_empty() {
+            (empty(
+                if is_all { "No order was rejected in this time." } else { "Nothing is open. Every rejected order of this time was mended or dismissed, or there was none." },
+                &html! { p { a href="/console/batches" { "See the last batches" } } },
+            ))
+        } @else {
+            (table(&visit, &groups.data))
+        }
+        (pager(&visit, "/console/errors", &kept, groups.next.as_deref()))
+    };
+    Page::new(&visit, "Errors").show(&content)
+}
+
+fn filters(visit: &Visit, who: &Who, window: &str) -> Markup {
+    let windows = WINDOWS.map(|(name, text, _)| (name, text));
+    html! {
+        form.filters method="get" action="/console/errors" {
+            (select("window", "Received in the last", window, &windows))
+            (select("show", "Show", visit.query("show"), &[("", "Open"), ("all", "Open and closed")]))
+            (who.organisation_field(visit.query("organisation")))
+            (dialect_field(visit.query("dialect")))
+            button type="submit" { "Show" }
+        }
+    }
+}
+
+fn table(visit: &Visit, groups: &[Group]) -> Markup {
+    let may_mend = visit.session.may("orders:write");
+    html! {
+        div.table role="region" aria-label="Errors by cause" tabindex="0" {
+            table.causes.stack {
+                thead {
+                    tr {
+                        th scope="col" { "What is wrong" }
+                        th scope="col" { "Dialect" }
+                        th.number scope="col" { "Open" }
+                        th.number scope="col" { "All" }
+                        th.number scope="col" { "Senders" }
+                        th scope="col" { "Last seen" }
+                        th scope="col" { span.unseen { "Mend" } }
+                    }
+                }
+                tbody { @for group in groups { (row(visit, group, may_mend)) } }
+            }
+        }
+    }
+}
+
+fn row(visit: &Visit, group: &Group, may_mend: bool) -> Markup {
+    let cause = Cause {
+        dialect: &group.dialect,
+        code: &group.code,
+        pointer: &group.pointer,
+        organisation: visit.query("organisation"),
+    };
+    let address = cause.address(&[]);
+    let name = format!("{} at {}", group.code, group.pointer);
+    html! {
+        tr {
+            td.wide {
+                @match &group.example {
+                    Some(example) => p { a.plain-link href=(address) dir="auto" { (visible(&example.message)) } },
+                    None => p { a.plain-link href=(address) { (group.code) } },
+                }
+                p.hint {
+                    code { (visible(&group.code)) }
+                    @if !group.pointer.is_empty() { " at " code dir="ltr" { (visible(&group.pointer)) } }
+                }
+            }
+            td data-label="Dialect" { (group.dialect) }
+            td.number data-label="Open" { b { (count(group.open)) } }
+            td.number data-label="All" { (count(group.count)) }
+            td.number data-label="Senders" { (count(group.senders)) }
+            td data-label="Last seen" { (time(&group.last_seen)) }
+            td.todo {
+                @if may_mend && group.open > 0 {
+                    a.button href=(address) aria-label={ "Mend all: " (name) } { "Mend all" }
+                    @if let Some(example) = &group.example {
+                        " " a href={ "/console/rejections/" (api::segment(&example.rejection_id)) } aria-label={ "Mend the last order: " (name) } { "Mend the last" }
+                    }
+                } @else {
+                    a href=(address) aria-label={ "See the orders: " (name) } { "See the orders" }
+                }
+            }
+        }
+    }
+}

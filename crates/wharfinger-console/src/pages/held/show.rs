@@ -1,0 +1,155 @@
+//! The page of a held order: why it is held, what it says, and the ways out: release, refuse, mend.
+
+use axum::response::Response;
+use http::{Method, StatusCode};
+use maud::{Markup, html};
+
+use super::address;
+use crate::api::{self, Refused};
+use crate::page::{self, Page};
+use crate::parts::{Fault, Order, form, lines, said, time, visible};
+use crate::visit::Visit;
+
+/// Most lines of an order that the page shows.
+const LINES_MAX: usize = 50;
+/// Most characters of a note.
+const NOTE_CHARS_MAX: u32 = 1_000;
+
+/// What the page is to say about a form.
+#[derive(Default)]
+pub(super) struct Said {
+    /// The status of the page.
+    pub(super) status: Option<StatusCode>,
+    /// The class and the text of the notice.
+    pub(super) notice: Option<(&'static str, String)>,
+    /// What is wrong with the text.
+    pub(super) problems: Vec<Fault>,
+    /// The text as the person has left it.
+    pub(super) text: Option<String>,
+    /// The note as the person has left it.
+    pub(super) note: String,
+}
+
+impl Said {
+    /// What is said about a refusal.
+    pub(super) fn of(refused: &Refused) -> Self {
+        let problems = refused.errors.iter().cloned();
+        let problems = problems.filter_map(|one| serde_json::from_value(one).ok());
+        Self {
+            status: StatusCode::from_u16(refused.status).ok(),
+            notice: Some(("bad", refused.sentence().to_owned())),
+            problems: problems.collect(),
+            ..Self::default()
+        }
+    }
+}
+
+pub(super) async fn show(visit: Visit) -> Response {
+    page(&visit, &Said::default()).await
+}
+
+/// The order of the page.
+pub(super) async fn order(visit: &Visit) -> Result<Order, Refused> {
+    let id = api::segment(visit.path("id"));
+    visit.get(&format!("/v1/orders/{id}")).await
+}
+
+/// The page, with what is to be said about a form.
+pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
+    let order = match order(visit).await {
+        Ok(order) => order,
+        Err(refused) => return page::refused(visit, &refused),
+    };
+    let Some(hold) = &order.held else {
+        if told.notice.is_some() {
+            let sentence = "The order is not held any more.";
+            return Page::new(visit, format!("Order {}", order.key))
+                .status(StatusCode::CONFLICT)
+                .show(&html! {
+                    p.notice.warm role="alert" { (sentence) }
+                    p { a href=(order.address()) { "Show the order" } }
+                });
+        }
+        return page::redirect(&order.address());
+    };
+    let text = match &told.text {
+        Some(text) => text.clone(),
+        None => match submitted(visit, &order.id).await {
+            Ok(text) => text,
+            Err(refused) => return page::refused(visit, &refused),
+        },
+    };
+    let may_write = visit.session.may("orders:write");
+    let content = html! {
+        @if let Some((class, sentence)) = &told.notice { p.notice.(class) role="alert" { (visible(sentence)) } }
+        div.why {
+            p.sentence dir="auto" { (visible(&hold.sentence)) }
+            p.hint {
+                "Rule " b { (visible(&hold.rule)) }
+                @if let Some(at) = &hold.at { ", since " (time(at)) }
+            }
+            @if let Some(error) = &hold.error { p.hint { "The rule could not be evaluated on this order: " (visible(error)) } }
+        }
+        @if may_write { (decide(visit, &order, told)) }
+        h2 { "The order" }
+        dl.facts {
+            dt { "Customer" } dd { (order.customer.shown()) }
+            dt { "Organisation" } dd { bdi { (visible(&order.organisation)) } }
+            dt { "Created" } dd { (time(&order.created_at)) }
+            @if let Some(address) = &order.shipping_address { dt { "Delivery" } dd { (address.shown()) } }
+            @if let Some(address) = &order.billing_address { dt { "Billing" } dd { (address.shown()) } }
+        }
+        (lines(&order, LINES_MAX))
+        p.more { a href=(order.address()) { "Everything about this order" } }
+        @if may_write { (edit(visit, &order, &text, told)) }
+    };
+    Page::new(visit, format!("Held: {}", order.key))
+        .status(told.status.unwrap_or(StatusCode::OK))
+        .show(&content)
+}
+
+/// The text of an order, as it was sent.
+async fn submitted(visit: &Visit, id: &str) -> Result<String, Refused> {
+    let target = format!("/v1/orders/{}?as=submitted", api::segment(id));
+    let answer = visit.send(Method::GET, &target, None).await?;
+    Ok(String::from_utf8_lossy(&answer.body).into_owned())
+}
+
+/// Both decisions share the note, so they are buttons of one form.
+fn decide(visit: &Visit, order: &Order, told: &Said) -> Markup {
+    let address = address(&order.id);
+    html! {
+        (form(visit, &format!("{address}/release"), &html! {
+            label.field {
+                span { "Note (optional)" }
+                input type="text" name="note" value=(told.note) maxlength=(NOTE_CHARS_MAX) autocomplete="off" dir="auto";
+            }
+            div.actions {
+                button.main type="submit" { "Release" }
+                button.danger type="submit" formaction=(format!("{address}/refuse")) { "Refuse" }
+                span.hint { "Released, the order goes on. Refused, it is cancelled." }
+            }
+        }))
+    }
+}
+
+fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
+    let rows = text.lines().count().clamp(8, 28);
+    html! {
+        details.mend #text open[told.text.is_some()] {
+            summary.button { "Change the order…" }
+            (form(visit, &format!("{}/text", address(&order.id)), &html! {
+                @for fault in &told.problems { (said(fault)) }
+                label.field {
+                    span { "The order, as it was sent (" (order.dialect) ")" }
+                    textarea.code name="text" rows=(rows) spellcheck="false" dir="auto" { "\n" (text) }
+                }
+                div.actions {
+                    button type="submit" name="do" value="check" { "Check" }
+                    button.main type="submit" name="do" value="save" { "Save" }
+                    span.hint { "A check stores nothing. What is saved is a new revision with your key, and the rules judge it anew." }
+                }
+            }))
+        }
+    }
+}

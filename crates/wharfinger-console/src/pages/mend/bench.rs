@@ -1,0 +1,235 @@
+//! The editor of a rejected order, with its faults beside it.
+
+use maud::{Markup, PreEscaped, html};
+
+use super::edit;
+use crate::api::{self, Refused};
+use crate::parts::{
+    Fault, Placed, Rejection, Suggestion, Verdict, count, form, more, said, suggestions, visible,
+};
+use crate::texts::{Place, marked, plain};
+use crate::visit::Visit;
+
+/// Longest value that a field beside a fault holds, in bytes. Longer ones are edited in the text.
+const FIELD_BYTES_MAX: usize = 200;
+
+/// What is known about a text.
+pub(super) enum Judged {
+    /// The faults that were found when it came.
+    AsItCame,
+    /// What a dry run says.
+    Verdict(Verdict),
+    /// It cannot be judged.
+    Refused(Refused),
+}
+
+impl Judged {
+    pub(super) fn is_good(&self) -> bool {
+        matches!(self, Self::Verdict(verdict) if verdict.is_good())
+    }
+}
+
+pub(super) struct Bench<'b> {
+    pub(super) visit: &'b Visit,
+    pub(super) found: &'b Rejection,
+    pub(super) text: String,
+    pub(super) judged: Judged,
+}
+
+impl Bench<'_> {
+    pub(super) fn show(&self) -> Markup {
+        let faults = match &self.judged {
+            Judged::AsItCame => self.found.errors.as_slice(),
+            Judged::Verdict(verdict) => verdict.errors.as_slice(),
+            Judged::Refused(_) => &[],
+        };
+        let of_text;
+        let faults = match &self.judged {
+            // A text that cannot be read is refused as a whole. The place is known all the same.
+            Judged::Refused(refused) => {
+                of_text = unreadable(&self.text, refused);
+                of_text.as_slice()
+            }
+            Judged::AsItCame | Judged::Verdict(_) => faults,
+        };
+        let placed = Placed::new(&self.text, faults);
+        let content = html! {
+            // The first button is the one that Enter presses in a field.
+            div.bench #bench data-good[self.judged.is_good()] {
+                div.writing {
+                    div.bar {
+                        label for="text" { "The order as JSON" }
+                        span.tools {
+                            button type="submit" name="do" value="check" { "Check" }
+                            button.quiet type="submit" name="do" value="format" { "Format" }
+                            @if self.found.text() != Some(&self.text) {
+                                button.quiet type="submit" name="do" value="undo" { "As it came" }
+                            }
+                        }
+                    }
+                    (self.editor(&placed))
+                }
+                section.faults #faults aria-labelledby="faults-title" {
+                    (self.verdict(faults.len()))
+                    (self.list(&placed))
+                }
+            }
+            div.actions {
+                button.main type="submit" name="do" value="send" { "Send again" }
+                span.hint { "Sent only if nothing is wrong with it. The receipt names the batch that it mends." }
+            }
+        };
+        html! {
+            (form(self.visit, &super::address(&self.found.id), &content))
+            (dismissal(self.visit, self.found))
+        }
+    }
+
+    /// The text, over the same text with the marks. Both have the same measures.
+    fn editor(&self, placed: &Placed<'_>) -> Markup {
+        let pieces = marked(&self.text, &placed.marks);
+        html! {
+            div.editor {
+                div.behind #behind aria-hidden="true" { @for piece in &pieces { (shown_plain(piece)) } "\n" }
+                // A browser leaves out the line break after the tag.
+                textarea.code #text name="text" spellcheck="false" autocapitalize="none" autocomplete="off" wrap="soft" aria-describedby="faults-title" {
+                    (PreEscaped("\n")) (self.text)
+                }
+            }
+        }
+    }
+
+    fn verdict(&self, faults: usize) -> Markup {
+        html! {
+            @match &self.judged {
+                Judged::Verdict(verdict) if verdict.is_good() => {
+                    h2 #faults-title role="status" { "Nothing is wrong" }
+                    p.notice.good { (promise(&verdict.outcome)) }
+                }
+                Judged::Refused(refused) if faults == 0 => {
+                    h2 #faults-title role="status" { "This cannot be sent" }
+                    p.notice.bad { (visible(refused.sentence())) }
+                }
+                Judged::AsItCame | Judged::Verdict(_) | Judged::Refused(_) => {
+                    h2 #faults-title role="status" {
+                        @if faults == 1 { "1 thing is wrong" } @else { (count(faults as u64)) " things are wrong" }
+                    }
+                }
+            }
+        }
+    }
+
+    fn list(&self, placed: &Placed<'_>) -> Markup {
+        let lines = placed.lines(&self.text);
+        html! {
+            ol {
+                @for (number, fault) in placed.faults.iter().enumerate() {
+                    @let place = placed.places[number].as_ref();
+                    li.fault-card id=(format!("fault-{number}")) {
+                        p.where {
+                            @if let Some(line) = lines[number] {
+                                a.line-link href="#text" data-at=[place.map(|place| place.mark(&self.text).start).map(|at| utf16(&self.text[..at]))] { "Line " (count(line as u64)) }
+                                " "
+                            }
+                            @if !fault.pointer.is_empty() { code dir="ltr" { (visible(&fault.pointer)) } }
+                        }
+                        (said(fault))
+                        (self.remedies(number, fault, place))
+                    }
+                }
+            }
+            (more(placed.left_out))
+        }
+    }
+
+    /// Buttons for what the hint gives, and a field for another value.
+    fn remedies(&self, number: usize, fault: &Fault, place: Option<&Place>) -> Markup {
+        let suggestions = suggestions(fault);
+        let value = match place {
+            Some(place) if place.missing.is_empty() => Some(&self.text[place.value.clone()]),
+            Some(place) if self.text[place.value.clone()].starts_with('{') => Some(""),
+            Some(_) | None => None,
+        };
+        let is_short =
+            |value: &&str| value.len() <= FIELD_BYTES_MAX && !value.starts_with(['{', '[']);
+        let value = value
+            .filter(is_short)
+            .filter(|_| !fault.pointer.is_empty())
+            .map(plain);
+        let name = format!("New value of {}", fault.pointer);
+        html! {
+            @if !suggestions.is_empty() {
+                div.suggested {
+                    @for suggestion in &suggestions {
+                        button type="submit" name="apply" value=(edit::button(&fault.pointer, &fault.code, suggestion)) {
+                            @match suggestion {
+                                Suggestion::Value(value) => { "Use " bdi { (visible(value)) } }
+                                Suggestion::Name(_, to) => { "Rename to " bdi { (visible(to)) } }
+                            }
+                        }
+                    }
+                }
+            }
+            @if let Some(value) = value {
+                input type="hidden" name="pointer" value=(fault.pointer);
+                input type="hidden" name="code" value=(fault.code);
+                input type="hidden" name="was" value=(value);
+                div.set {
+                    input id=(format!("value-{number}")) type="text" name="value" value=(value) aria-label=(name) autocomplete="off" spellcheck="false" dir="auto";
+                    button type="submit" name="do" value="check" aria-label={ "Set " (fault.pointer) } { "Set" }
+                }
+            }
+        }
+    }
+}
+
+/// What would become of the order.
+fn promise(outcome: &str) -> &'static str {
+    match outcome {
+        "updated" => "Sent now, it would update the order with this key.",
+        "unchanged" => {
+            "The order with this key has exactly this content already. Sending it closes this rejection."
+        }
+        _ => "Sent now, it would be accepted.",
+    }
+}
+
+/// The fault of a text that is no JSON.
+fn unreadable(text: &str, refused: &Refused) -> Vec<Fault> {
+    let Some((_, reason)) = crate::texts::fault_at(text) else {
+        let faults = refused
+            .errors
+            .iter()
+            .filter_map(|error| serde_json::from_value(error.clone()).ok());
+        return faults.collect();
+    };
+    vec![Fault {
+        code: "not_json".to_owned(),
+        message: format!("The text is no JSON from here on: {reason}"),
+        ..Fault::default()
+    }]
+}
+
+/// A piece behind the editor: the same letters as there, so that lines break in the same places.
+fn shown_plain(piece: &crate::texts::Piece<'_>) -> Markup {
+    html! { @if let Some(fault) = piece.fault { mark data-fault=(fault) { (piece.text) } } @else { (piece.text) } }
+}
+
+/// The length of a text as a browser counts it.
+fn utf16(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// The form that dismisses a rejection.
+pub(super) fn dismissal(visit: &Visit, found: &Rejection) -> Markup {
+    if !visit.session.may("orders:write") {
+        return html! {};
+    }
+    let content = html! {
+        p.hint { "The order stays rejected and is no longer open. Do not name persons in the note." }
+        label.field { span { "Note (optional)" } input type="text" name="note" maxlength="1000" autocomplete="off"; }
+        button.danger type="submit" { "Dismiss" }
+    };
+    let address = format!("/console/rejections/{}/dismiss", api::segment(&found.id));
+    html! { details.aside { summary { "Dismiss this order" } (form(visit, &address, &content)) } }
+}

@@ -1,0 +1,153 @@
+//! Rules that hold orders for a person: CEL expressions over the canonical order.
+//!
+//! ```text
+//!  name, when, sentence ──compile──▶ RuleSet        once, when rules are set or loaded
+//!    when ──CEL──▶ tree ──check──▶ tree             names are known, operands fit, loops are bounded
+//!  canonical order ──order──▶ values ──find──▶ Hold  the first rule that matches, or that fails
+//! ```
+//!
+//! Amounts are compared as binary floating point: CEL has no decimals. Nothing that is stored is computed with them. The total of an
+//! order is summed exactly, and converted once.
+//!
+//! An evaluation is bounded before it runs: a rule has a size, loops are nested twice at most, and the work of a rule on an order
+//! is estimated. A rule that fails on an order holds it, and says why without the order's values.
+//!
+//! May import: `canonical`, `order`.
+
+mod check;
+mod compile;
+mod context;
+mod reason;
+mod rewrite;
+mod shape;
+
+use serde::{Deserialize, Serialize};
+
+use self::compile::Compiled;
+pub use self::compile::RuleError;
+use self::context::Subject;
+use crate::canonical::Order;
+
+/// Most rules of an organisation.
+pub const RULES_MAX: usize = 50;
+/// Most characters in the name of a rule.
+pub const NAME_CHARS_MAX: usize = 100;
+/// Most characters in the expression of a rule.
+pub const WHEN_CHARS_MAX: usize = 2_000;
+/// Most characters in the sentence of a rule.
+pub const SENTENCE_CHARS_MAX: usize = 500;
+
+/// A rule, as it was set.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// The name, unique among the rules of its organisation.
+    pub name: String,
+    /// The CEL expression. The rule holds orders for which it is true.
+    pub when: String,
+    /// Why the order is held, for people.
+    pub sentence: String,
+}
+
+/// Why an order is held.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Hold {
+    /// The name of the rule.
+    pub rule: String,
+    /// The sentence of the rule.
+    pub sentence: String,
+    /// Why the rule could not be evaluated. `None` if it matches the order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// The compiled rules of an organisation.
+#[derive(Debug, Default)]
+pub struct RuleSet {
+    /// Each with its expression, or why it does not compile.
+    rules: Vec<(Rule, Result<Compiled, String>)>,
+}
+
+/// What an order is, beside its content.
+#[derive(Clone, Copy, Debug)]
+pub struct Of<'o> {
+    /// The id of its dialect.
+    pub dialect: &'o str,
+    /// The code of its organisation.
+    pub organisation: &'o str,
+}
+
+impl RuleSet {
+    /// Compiles rules.
+    ///
+    /// # Errors
+    /// There are too many, or one of them is too long, has the name of another, or does not compile.
+    pub fn compile(rules: &[Rule]) -> Result<Self, RuleError> {
+        compile::check_list(rules)?;
+        let compiled = rules.iter().enumerate().map(|(at, rule)| {
+            let compiled = compile::compile(&rule.when);
+            let compiled = compiled.map_err(|fault| RuleError::of(at, "when", fault))?;
+            Ok((rule.clone(), Ok(compiled)))
+        });
+        Ok(Self {
+            rules: compiled.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Compiles stored rules. One that does not compile any more fails on every order, and so holds it.
+    #[must_use]
+    pub fn of_stored(rules: Vec<Rule>) -> Self {
+        let compiled = rules.into_iter().map(|rule| {
+            let compiled = compile::compile(&rule.when);
+            let compiled = compiled.map_err(|(_, why)| format!("the rule does not compile: {why}"));
+            (rule, compiled)
+        });
+        Self {
+            rules: compiled.collect(),
+        }
+    }
+
+    /// The rules as they were set.
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = &Rule> {
+        self.rules.iter().map(|(rule, _)| rule)
+    }
+
+    /// Whether there are no rules.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The first rule that holds an order, because it matches or because it fails. `None` if the order may go on.
+    #[must_use]
+    pub fn find(&self, order: &Order, of: Of<'_>) -> Option<Hold> {
+        self.each(order, of).next()
+    }
+
+    /// All rules that would hold an order, in their order.
+    #[must_use]
+    pub fn find_all(&self, order: &Order, of: Of<'_>) -> Vec<Hold> {
+        self.each(order, of).collect()
+    }
+
+    fn each(&self, order: &Order, of: Of<'_>) -> impl Iterator<Item = Hold> {
+        let compiled = self.rules.iter().filter_map(|(_, rule)| rule.as_ref().ok());
+        let names_metadata = compiled.into_iter().any(|rule| rule.names_metadata);
+        let mut subject = Subject::new(order, of, names_metadata);
+        self.rules.iter().filter_map(move |(rule, compiled)| {
+            let found = compiled.as_ref().map_err(Clone::clone);
+            let error = match found.and_then(|rule| subject.evaluate(rule)) {
+                Ok(true) => None,
+                Ok(false) => return None,
+                Err(why) => Some(why),
+            };
+            Some(Hold {
+                rule: rule.name.clone(),
+                sentence: rule.sentence.clone(),
+                error,
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
