@@ -6,7 +6,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use wharfinger_core::dialect::ParameterKind::{OneOf, Organisation, Text, Time};
+use wharfinger_core::dialect::ParameterKind::{DateOrTime, OneOf, Organisation, Text};
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::{OrgAccess, Scope};
 
@@ -45,8 +45,8 @@ pub(super) static ROUTES: &[Route] = &[Route {
             "Only changes of this organisation, its catalogue and its orders",
         ),
         query("action", Text, "Only this action, such as `key.revoked`"),
-        query("since", Time, "Only changes at this time or later"),
-        query("until", Time, "Only changes before this time"),
+        query("since", DateOrTime, "Only changes at this time or later"),
+        query("until", DateOrTime, "Only changes before this time"),
         query("kind", OneOf(&KINDS), "Only changes of this kind"),
         LIMIT,
         AFTER,
