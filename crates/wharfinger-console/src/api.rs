@@ -88,28 +88,11 @@ pub(crate) async fn send(
     target: &str,
     body: Option<Bytes>,
 ) -> Result<Answer, Refused> {
-    send_once(host, session, method, target, body, "").await
-}
-
-/// Sends a request with an `Idempotency-Key`, unless that is empty.
-pub(crate) async fn send_once(
-    host: &dyn Host,
-    session: &Session,
-    method: Method,
-    target: &str,
-    body: Option<Bytes>,
-    key: &str,
-) -> Result<Answer, Refused> {
     let request = Request::builder()
         .method(method)
         .uri(target)
         .header(ACCEPT, "application/json")
         .header(CONTENT_TYPE, "application/json");
-    let request = if key.is_empty() {
-        request
-    } else {
-        request.header("idempotency-key", key)
-    };
     let request = request
         .body(body.map_or_else(Body::empty, Body::from))
         .map_err(|_| broken("The page made an address that does not exist"))?;

@@ -65,17 +65,6 @@ impl Visit {
         api::get(&*self.host, &self.session, target).await
     }
 
-    /// Sends a request that has an effect only once, however often the form with this key is sent.
-    pub(crate) async fn send_once(
-        &self,
-        method: Method,
-        target: &str,
-        body: Bytes,
-        key: &str,
-    ) -> Result<Answer, Refused> {
-        api::send_once(&*self.host, &self.session, method, target, Some(body), key).await
-    }
-
     /// Sends a request to `/v1` in the rights of the person's key.
     pub(crate) async fn send(
         &self,

@@ -40,7 +40,7 @@ struct Entry {
 }
 
 async fn list(visit: Visit) -> Response {
-    let names = ["key_id", "organisation", "kind", "since", "until"];
+    let names = ["kind", "key_id", "organisation", "action", "since", "until"];
     let given = names.map(|name| (name, visit.query(name).to_owned()));
     // A date alone is its first moment.
     let sent = given.clone().map(|(name, value)| match name {
@@ -81,6 +81,7 @@ fn filters(visit: &Visit) -> Markup {
     html! {
         form.filters method="get" action=(PATH) {
             (select("kind", "What", visit.query("kind"), &KINDS))
+            (text_field("action", "Action, such as key.revoked", visit.query("action")))
             (text_field("key_id", "By the key", visit.query("key_id")))
             (text_field("organisation", "Organisation", visit.query("organisation")))
             (text_field("since", "From, such as 2026-11-30", visit.query("since")))

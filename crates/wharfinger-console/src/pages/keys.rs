@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 use crate::api::{self, Refused, segment};
 use crate::page::{self, Page};
 use crate::parts::{
-    Confirm, Listed, empty, form, label, once_field, pager, secret, table, text_field, time,
+    Confirm, Listed, empty, form, is_first, label, once_field, pager, secret, table, text_field,
+    time,
 };
 use crate::visit::{Posted, Shared, Visit};
 
@@ -162,6 +163,9 @@ fn form_page(
 
 async fn create(posted: Posted) -> Response {
     let visit = &posted.visit;
+    if !is_first(posted.field("once")) {
+        return page::redirect(PATH);
+    }
     let scopes: Vec<String> = posted.fields("scope").map(str::to_owned).collect();
     let codes = posted.field("organisations").split(',').map(str::trim);
     let codes: Vec<&str> = codes.filter(|code| !code.is_empty()).collect();
@@ -185,7 +189,7 @@ async fn create(posted: Posted) -> Response {
     }
     let body = Value::from(body).to_string();
     let made = visit
-        .send_once(Method::POST, "/v1/keys", body.into(), posted.field("once"))
+        .send(Method::POST, "/v1/keys", Some(body.into()))
         .await;
     let key: Result<Key, _> = made.and_then(|made| made.json());
     match key {
@@ -222,10 +226,11 @@ async fn ask_rotate(visit: Visit) -> Response {
 
 async fn rotate(posted: Posted) -> Response {
     let visit = &posted.visit;
+    if !is_first(posted.field("once")) {
+        return page::redirect(PATH);
+    }
     let target = format!("/v1/keys/{}/rotate", segment(visit.path("id")));
-    let made = visit
-        .send_once(Method::POST, &target, "{}".into(), posted.field("once"))
-        .await;
+    let made = visit.send(Method::POST, &target, Some("{}".into())).await;
     let key: Result<Key, _> = made.and_then(|made| made.json());
     match key {
         Ok(key) => shown_once(visit, "The key's new secret", &key),

@@ -1,5 +1,8 @@
 //! Pages that ask before something is done that cannot be undone.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
 use axum::response::Response;
 use maud::{Markup, html};
 
@@ -59,4 +62,34 @@ pub(crate) fn once_field() -> Markup {
     let is_random = getrandom::fill(&mut random).is_ok();
     let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     html! { @if is_random { input type="hidden" name="once" value=(text); } }
+}
+
+/// Whether this process gets a form for the first time, by the text of [`once_field`]. The API could tell too, but it keeps an
+/// answer with a secret only for callers that have sent theirs.
+pub(crate) fn is_first(once: &str) -> bool {
+    static SEEN: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
+    const SEEN_MAX: usize = 1_000;
+    if once.is_empty() || once.len() > 64 {
+        return true;
+    }
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if seen.iter().any(|known| known == once) {
+        return false;
+    }
+    if seen.len() == SEEN_MAX {
+        seen.pop_front();
+    }
+    seen.push_back(once.to_owned());
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_recognised() {
+        assert!(is_first("a form") && !is_first("a form") && is_first("another form"));
+        assert!(is_first("") && is_first(""));
+    }
 }

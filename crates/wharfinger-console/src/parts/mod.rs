@@ -13,7 +13,7 @@ mod suggest;
 mod words;
 
 pub(crate) use self::bulk::{Loaded, NotLoaded, load, paste_form};
-pub(crate) use self::confirm::{Confirm, once_field, secret};
+pub(crate) use self::confirm::{Confirm, is_first, once_field, secret};
 pub(crate) use self::faults::{Placed, marked_order, more, said, visible};
 pub(crate) use self::forms::{dialect_field, form, select, text_field};
 pub(crate) use self::lists::{Listed, empty, pager, table};

@@ -9,7 +9,7 @@ use super::list::shown_once;
 use super::one::{Attempt, tested};
 use super::{Destination, PATH, page_of, target_of};
 use crate::page;
-use crate::parts::{Confirm, once_field, select, text_field};
+use crate::parts::{Confirm, is_first, once_field, select, text_field};
 use crate::visit::{Posted, Visit};
 
 /// Sends a request about the destination, and goes back to its page.
@@ -60,8 +60,11 @@ pub(super) async fn ask_rotate(visit: Visit) -> Response {
 
 pub(super) async fn rotate(posted: Posted) -> Response {
     let visit = &posted.visit;
+    if !is_first(posted.field("once")) {
+        return page::redirect(PATH);
+    }
     let target = target_of(visit.path("id"), "/rotate");
-    let sent = visit.send_once(Method::POST, &target, "{}".into(), posted.field("once"));
+    let sent = visit.send(Method::POST, &target, Some("{}".into()));
     let made: Result<Destination, _> = sent.await.and_then(|made| made.json());
     match made {
         Ok(made) => shown_once(visit, "The new secret", &made),

@@ -9,7 +9,8 @@ use super::{Destination, PATH, tone};
 use crate::api::{self, Refused};
 use crate::page::{self, Page};
 use crate::parts::{
-    Listed, age, count, empty, form, label, once_field, pager, secret, select, table, text_field,
+    Listed, age, count, empty, form, is_first, label, once_field, pager, secret, select, table,
+    text_field,
 };
 use crate::visit::{Posted, Visit};
 
@@ -83,6 +84,9 @@ fn form_page(visit: &Visit, value: &dyn Fn(&str) -> String, refused: Option<&Ref
 
 pub(super) async fn create(posted: Posted) -> Response {
     let visit = &posted.visit;
+    if !is_first(posted.field("once")) {
+        return page::redirect(PATH);
+    }
     let mut body = Map::new();
     body.insert("kind".into(), "webhook".into());
     body.insert("url".into(), posted.field("url").trim().into());
@@ -95,12 +99,7 @@ pub(super) async fn create(posted: Posted) -> Response {
         }
     }
     let body = Value::from(body).to_string();
-    let sent = visit.send_once(
-        Method::POST,
-        "/v1/destinations",
-        body.into(),
-        posted.field("once"),
-    );
+    let sent = visit.send(Method::POST, "/v1/destinations", Some(body.into()));
     let made: Result<Destination, _> = sent.await.and_then(|made| made.json());
     match made {
         Ok(made) => shown_once(visit, "The new webhook", &made),

@@ -45,13 +45,10 @@ pub(super) static ROUTES: &[Route] = &[Route {
             Organisation,
             "Only changes of this organisation, its catalogue and its orders",
         ),
-        query(
-            "action",
-            Text,
-            "Only this action, such as `key.revoked`",
-        ),
+        query("action", Text, "Only this action, such as `key.revoked`"),
         query("since", DateOrTime, "Only changes at this time or later"),
         query("until", DateOrTime, "Only changes before this time"),
+        query("kind", OneOf(&KINDS), "Only changes of this kind"),
         LIMIT,
         AFTER,
     ],
@@ -105,6 +102,7 @@ const ROUNDS_MAX: usize = 20;
 
 /// Which entries are wanted.
 struct Filter<'q> {
+    /// What stands before the dot in the action. The store looks at it.
     kind: Option<&'static str>,
     key_id: Option<&'q str>,
     organisation: Option<&'q str>,

@@ -69,9 +69,7 @@ fn a_key_is_made_used_rotated_and_revoked() {
             browser.run("return document.querySelectorAll('tbody tr').length", &[])
         };
         browser.run("location.reload()", &[]);
-        browser.wait("document.querySelectorAll('.secret code').length === 2");
-        assert_eq!(browser.find(".secret code").text(), id);
-        show(&browser, &server, "/console/keys");
+        browser.wait("document.querySelector('h1').innerText === 'Keys'");
         let keys = count(&browser);
         let page = browser.find("main").property("textContent");
         assert!(
@@ -190,7 +188,8 @@ fn an_organisation_is_made_and_its_catalogue_filled() {
 fn a_destination_is_made_tested_paused_and_deleted() {
     let data = fixture::data_directory();
     let chief = admin(data.path());
-    let server = Server::start(data.path());
+    let allow = ["--destinations-allow", "127.0.0.0/8"];
+    let server = Server::start_with(data.path(), &allow);
     let cookie = Cookie::of(&server, &chief.0, &chief.1);
     let fields = [
         ("url", "http://127.0.0.1:9/x"),
@@ -210,7 +209,7 @@ fn a_destination_is_made_tested_paused_and_deleted() {
     assert_eq!(made.status, 200, "{}", made.text());
     assert!(made.text().contains("whsec_"), "{}", made.text());
     let again = post(&server, &cookie, "/console/destinations", &fields);
-    assert!(again.text().contains("whsec_"), "{}", again.text());
+    assert_eq!(again.status, 303, "{}", again.text());
     let read = |target: &str| -> Value { with_secret(&server, &chief.1, target).json() };
     let all = read("/v1/destinations");
     assert_eq!(all["data"].as_array().unwrap().len(), 1, "{all}");
@@ -345,7 +344,7 @@ fn the_server_shows_what_it_does() {
     let page = cookie.get(&server, "/console/server");
     for text in [
         "The server accepts orders.",
-        "native_submit",
+        "<code>submit</code>",
         "64.0 MiB",
         "50,000",
     ] {
