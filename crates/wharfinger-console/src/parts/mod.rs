@@ -12,10 +12,10 @@ mod rejections;
 mod suggest;
 mod words;
 
-pub(crate) use self::faults::{Placed, marked_order, more, said, visible};
-pub(crate) use self::forms::{dialect_field, form, select, text_field};
 pub(crate) use self::bulk::{Loaded, NotLoaded, load, paste_form};
 pub(crate) use self::confirm::{Confirm, once_field, secret};
+pub(crate) use self::faults::{Placed, marked_order, more, said, visible};
+pub(crate) use self::forms::{dialect_field, form, select, text_field};
 pub(crate) use self::lists::{Listed, empty, pager, table};
 pub(crate) use self::order::{Fulfilment, Hold, Order, fact, fact_at, lines, order_address};
 pub(crate) use self::organisations::Who;

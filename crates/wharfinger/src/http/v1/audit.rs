@@ -45,11 +45,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
             Organisation,
             "Only changes of this organisation, its catalogue and its orders",
         ),
-        query(
-            "action",
-            Text,
-            "Only this action, such as `key.revoked`",
-        ),
+        query("action", Text, "Only this action, such as `key.revoked`"),
         query("since", DateOrTime, "Only changes at this time or later"),
         query("until", DateOrTime, "Only changes before this time"),
         LIMIT,
