@@ -13,7 +13,7 @@ mod suggest;
 mod words;
 
 pub(crate) use self::bulk::{Loaded, NotLoaded, load, paste_form};
-pub(crate) use self::confirm::{Confirm, once_field, secret};
+pub(crate) use self::confirm::{Confirm, is_first, once_field, secret};
 pub(crate) use self::faults::{Placed, marked_order, more, said, visible};
 pub(crate) use self::forms::{dialect_field, form, select, text_field};
 pub(crate) use self::lists::{Listed, empty, pager, table};
@@ -24,4 +24,4 @@ pub(crate) use self::rejections::{
     Fault, Rejection, Verdict, cause_address, general, rejection, resubmit,
 };
 pub(crate) use self::suggest::{Suggestion, suggestions};
-pub(crate) use self::words::{age, count, label, moment, outcome, state, time};
+pub(crate) use self::words::{age, count, label, outcome, state, time};
