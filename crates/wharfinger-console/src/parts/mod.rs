@@ -24,4 +24,4 @@ pub(crate) use self::rejections::{
     Fault, Rejection, Verdict, cause_address, general, rejection, resubmit,
 };
 pub(crate) use self::suggest::{Suggestion, suggestions};
-pub(crate) use self::words::{age, count, label, moment, outcome, state, time};
+pub(crate) use self::words::{age, count, label, outcome, state, time};
