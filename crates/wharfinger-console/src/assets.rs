@@ -28,8 +28,8 @@ const STYLE: &str = concat!(
 /// The modules: `page.js` is on every page, others where a page names them.
 const MODULES: [(&str, &str); 4] = [
     ("page.js", include_str!("assets/page.js")),
-    ("upload.js", include_str!("assets/upload.js")),
     ("mend.js", include_str!("assets/mend.js")),
+    ("upload.js", include_str!("assets/upload.js")),
     ("today.js", include_str!("assets/today.js")),
 ];
 

@@ -127,7 +127,7 @@ fn target_of(parts: &Parts) -> String {
 /// The address of the server, as the browser knows it.
 fn server(parts: &Parts, is_secure: bool) -> String {
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| parts.uri.authority().map(|authority| authority.as_str()));
+    let host = host.or_else(|| parts.uri.authority().map(http::uri::Authority::as_str));
     let scheme = if is_secure { "https" } else { "http" };
     format!("{scheme}://{}", host.unwrap_or("SERVER"))
 }
@@ -160,7 +160,9 @@ impl FromRequest<Shared> for Posted {
         let target = target_of(&parts);
         let token = session::token(&parts.headers).unwrap_or_default();
         let sender = session::sender(&parts.headers);
-        refuse_foreign(sender)?;
+        if let Some(refused) = foreign(sender) {
+            return Err(refused);
+        }
         if token.is_empty() && sender == Sender::Unknown {
             // Nothing shows that a page of the console made the form.
             return Err(sign_in::needed(&parts.headers, &target));
@@ -189,16 +191,15 @@ impl FromRequest<Shared> for Posted {
     }
 }
 
-/// Refuses a form that a page of another site has sent.
-pub(crate) fn refuse_foreign(sender: Sender) -> Result<(), Response> {
-    if sender != Sender::Foreign {
-        return Ok(());
-    }
-    Err(page::plain(
-        StatusCode::FORBIDDEN,
-        "Nothing was changed",
-        "A page of another site has sent this form. Use the forms of the console.",
-    ))
+/// The refusal of a form that a page of another site has sent.
+pub(crate) fn foreign(sender: Sender) -> Option<Response> {
+    (sender == Sender::Foreign).then(|| {
+        page::plain(
+            StatusCode::FORBIDDEN,
+            "Nothing was changed",
+            "A page of another site has sent this form. Use the forms of the console.",
+        )
+    })
 }
 
 /// The fields of a form's body.

@@ -16,7 +16,7 @@ function mend(form) {
 
   // The marks move with the text until the server has said what is wrong now.
   text.addEventListener("input", () => {
-    shiftMarks(behind, shown, text.value);
+    if (!behind.parentElement.classList.contains("large")) shiftMarks(behind, shown, text.value);
     shown = text.value;
     clearTimeout(timer);
     timer = setTimeout(() => check("check", null), PAUSE_MS);
@@ -82,6 +82,7 @@ function mend(form) {
       shown = now;
     }
     const fresh = document.importNode(page.getElementById("behind"), true);
+    behind.parentElement.className = page.querySelector(".editor").className;
     behind.replaceWith(fresh);
     behind = fresh;
     if (button) afterButton(had);

@@ -162,7 +162,7 @@ async fn show(State(host): State<Shared>, request: Request) -> Response {
 async fn sign_in(State(host): State<Shared>, request: Request) -> Response {
     let client = host.client(&request);
     let (parts, body) = request.into_parts();
-    if let Err(refused) = visit::refuse_foreign(session::sender(&parts.headers)) {
+    if let Some(refused) = visit::foreign(session::sender(&parts.headers)) {
         return refused;
     }
     let fields = match visit::fields(body, KEPT_FORM_BYTES_MAX).await {

@@ -83,7 +83,9 @@ fn windows(marked: &[usize], lines: usize) -> Vec<Range<usize>> {
     for line in marked {
         let window = line.saturating_sub(CONTEXT_LINES)..(line + CONTEXT_LINES + 1).min(lines);
         match windows.last_mut() {
-            Some(last) if window.start <= last.end => last.end = window.end,
+            // A gap of one line would take as much room as the line.
+            Some(last) if window.start <= last.end + 1 => last.end = window.end,
+            None if window.start == 1 => windows.push(0..window.end),
             Some(_) | None => windows.push(window),
         }
     }

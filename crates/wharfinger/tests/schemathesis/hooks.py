@@ -25,6 +25,7 @@ IDEMPOTENCY_KEY_CHARS_MAX = 255
 DIGITS_MAX = 38
 SIMULATIONS = ("503", "429", "timeout", "cut-before", "cut-after")
 LINES = ("application/x-ndjson", "application/jsonl")
+ORDERED_FILTERS = ("key", "key_prefix", "number", "email", "batch", "updated_after")
 
 # The settings of each kind of destination, with values that mean something. What is None is left out.
 DESTINATIONS = {
@@ -81,6 +82,9 @@ def before_call(context, case, kwargs):
     # Only cursors that a list has returned are valid.
     if fits(CURSOR, query.get("after")):
         del query["after"]
+    # Some filters of orders have an order of their own.
+    if case.path == "/v1/orders" and query.get("order") == "newest" and any(name in query for name in ORDERED_FILTERS):
+        del query["order"]
     # Only deliveries carry an order, which has a form.
     if case.path == "/v1/events" and query.get("form") != "delivery" and query.get("as") in FORMS:
         del query["as"]

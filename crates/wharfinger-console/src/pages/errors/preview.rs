@@ -9,7 +9,7 @@ use super::change::{Made, Wanted};
 use super::{AT_ONCE_MAX, AT_WORK_MAX, Cause};
 use crate::api::{self, Refused};
 use crate::page::{self, Page};
-use crate::parts::{Listed, Rejection, Verdict, count, form, rejection, resubmit, said, visible};
+use crate::parts::{Listed, Rejection, Verdict, count, form, rejection, resubmit, visible};
 use crate::visit::{Posted, Visit};
 
 /// Orders that the page shows one by one. The others are counted.
@@ -223,7 +223,7 @@ fn verdict(tried: &Tried) -> Markup {
         (Err(why), _) => html! { span.label { "not sent" } p.hint { (why) } },
         (Ok(_), Some(Ok(verdict))) => html! {
             (crate::parts::outcome(&verdict.outcome))
-            @for fault in verdict.errors.iter().take(VALUES_MAX) { (said(fault)) }
+            @for fault in verdict.errors.iter().take(VALUES_MAX) { p dir="auto" { (visible(&fault.message)) } }
             @if verdict.errors.len() > VALUES_MAX { p.hint { "and " (count((verdict.errors.len() - VALUES_MAX) as u64)) " more" } }
         },
         (Ok(_), Some(Err(refused))) => {

@@ -1,6 +1,6 @@
 //! The editor of a rejected order, with its faults beside it.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::edit;
 use crate::api::{self, Refused};
@@ -12,6 +12,10 @@ use crate::visit::Visit;
 
 /// Longest value that a field beside a fault holds, in bytes. Longer ones are edited in the text.
 const FIELD_BYTES_MAX: usize = 200;
+
+/// Longest text that is marked in the editor, in bytes. A browser takes seconds to lay out a longer one twice; its faults have their
+/// lines beside it.
+const MARKED_BYTES_MAX: usize = 200_000;
 
 /// What is known about a text.
 pub(super) enum Judged {
@@ -87,13 +91,18 @@ impl Bench<'_> {
 
     /// The text, over the same text with the marks. Both have the same measures.
     fn editor(&self, placed: &Placed<'_>) -> Markup {
-        let pieces = marked(&self.text, &placed.marks);
+        let is_large = self.text.len() > MARKED_BYTES_MAX;
+        let pieces = if is_large {
+            Vec::new()
+        } else {
+            marked(&self.text, &placed.marks)
+        };
         html! {
-            div.editor {
+            div.editor.large[is_large] {
                 div.behind #behind aria-hidden="true" { @for piece in &pieces { (shown_plain(piece)) } "\n" }
                 // A browser leaves out the line break after the tag.
                 textarea.code #text name="text" spellcheck="false" autocapitalize="none" autocomplete="off" wrap="soft" aria-describedby="faults-title" {
-                    (PreEscaped("\n")) (self.text)
+                    "\n" (self.text)
                 }
             }
         }

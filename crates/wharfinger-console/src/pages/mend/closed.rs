@@ -173,6 +173,15 @@ fn other(
     }
 }
 
+/// Whether an order has the same wrong value with the same cause.
+fn has_value(other: &Rejection, error: &Fault, pointer: &str) -> bool {
+    let mut of_cause = other
+        .errors
+        .iter()
+        .filter(|one| one.code == error.code && general(&one.pointer) == pointer);
+    of_cause.all(|one| one.value == error.value)
+}
+
 /// The text of the order that mended this one.
 async fn mended_text(visit: &Visit, found: &Rejection) -> Option<String> {
     let by = found.mended_by.as_ref()?;

@@ -146,11 +146,9 @@ fn text_of(order: &Order, name: &str, shown: &InForm) -> Markup {
         texts::pretty(text)
     };
     let text = pretty.as_deref().unwrap_or(text);
-    let end = (0..=TEXT_BYTES_MAX.min(text.len())).rev();
-    let end = end
-        .into_iter()
-        .find(|end| text.is_char_boundary(*end))
-        .unwrap_or_default();
+    let mut ends = (0..=TEXT_BYTES_MAX.min(text.len())).rev();
+    let end = ends.find(|end| text.is_char_boundary(*end));
+    let end = end.unwrap_or_default();
     let whole = format!("/console/api/v1/orders/{}", api::segment(&order.id));
     html! {
         @if !shown.missing.is_empty() {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{DAY_MS, Scope, rfc_3339, unreadable};
 use crate::api;
-use crate::parts::{Listed, count, time};
+use crate::parts::{self, Listed, count, time};
 use crate::visit::Visit;
 
 /// Days that are looked at, and causes that are shown.
@@ -55,17 +55,15 @@ pub(super) async fn show(visit: &Visit, scope: &Scope<'_>) -> Markup {
 
 fn table(scope: &Scope<'_>, causes: &[Cause]) -> Markup {
     html! {
-        div.table role="region" aria-label="Open errors by cause" tabindex="0" {
-            table.causes {
-                thead {
-                    tr {
-                        th { "Cause" } th { "Dialect" } th.number { "Open" } th.number { "Senders" } th { "Last seen" }
-                        th { span.unseen { "Action" } }
-                    }
+        div.causes { (parts::table("Open errors by cause", &html! {
+            thead {
+                tr {
+                    th { "Cause" } th { "Dialect" } th.number { "Open" } th.number { "Senders" } th { "Last seen" }
+                    th { span.unseen { "Action" } }
                 }
-                tbody { @for cause in causes { (row(scope, cause)) } }
             }
-        }
+            tbody { @for cause in causes { (row(scope, cause)) } }
+        })) }
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Scope, unreadable};
 use crate::api;
-use crate::parts::{Listed, age, count, label};
+use crate::parts::{self, Listed, age, count, label};
 use crate::visit::Visit;
 
 /// The oldest open orders that are shown.
@@ -129,12 +129,10 @@ async fn destinations(visit: &Visit) -> Markup {
                 p.hint { "Orders stay here until someone reads them. " a href="/console/destinations" { "Send them on to another system" } }
             }
             Ok(listed) => {
-                div.table role="region" aria-label="Destinations" tabindex="0" {
-                    table {
-                        thead { tr { th { "Destination" } th { "State" } th.number { "Behind" } th.number { "Parked" } } }
-                        tbody { @for one in &listed.data { (row(one)) } }
-                    }
-                }
+                (parts::table("Destinations", &html! {
+                    thead { tr { th { "Destination" } th { "State" } th.number { "Behind" } th.number { "Parked" } } }
+                    tbody { @for one in &listed.data { (row(one)) } }
+                }))
                 @if listed.next.is_some() { p.more { a href="/console/destinations" { "All destinations" } } }
             }
         }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{Scope, unreadable};
 use crate::api;
-use crate::parts::{Listed, count, outcome, time};
+use crate::parts::{self, Listed, count, outcome, time};
 use crate::visit::Visit;
 
 const SHOWN: &str = "8";
@@ -39,17 +39,15 @@ pub(super) async fn show(visit: &Visit, scope: &Scope<'_>) -> Option<Markup> {
     }
     Some(html! {
         h2 { "Last batches" }
-        div.table role="region" aria-label="Last batches" tabindex="0" {
-            table {
-                thead {
-                    tr {
-                        th { "Received" } th { "Organisation" } th { "Dialect" } th { "Outcome" }
-                        th.number { "Orders" } th.number { "Accepted" } th.number { "Rejected" }
-                    }
+        (parts::table("Last batches", &html! {
+            thead {
+                tr {
+                    th { "Received" } th { "Organisation" } th { "Dialect" } th { "Outcome" }
+                    th.number { "Orders" } th.number { "Accepted" } th.number { "Rejected" }
                 }
-                tbody { @for batch in &batches { (row(batch)) } }
             }
-        }
+            tbody { @for batch in &batches { (row(batch)) } }
+        }))
         p.more { a href=(scope.target("/console/batches", &[])) { "All batches" } }
     })
 }

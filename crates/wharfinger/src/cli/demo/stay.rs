@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
-use wharfinger_bench::server_process::{self, Server};
+use wharfinger_bench::server_process::Server;
 use wharfinger_core::dialect::Sample;
 
 use super::{OPTIONS, server};
@@ -50,11 +50,8 @@ pub(super) async fn run(out: &mut dyn Write, data: &Path) -> Result<()> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let (server, key) = Server::start_for_all(data.into(), &OPTIONS)?;
-    server_process::run(data.into(), &["org", "create", ORGANISATIONS[1]])?;
-    let senders = ORGANISATIONS.map(|code| sender(data, code));
-    let [first, second] = senders;
-    let senders = [(ORGANISATIONS[0], first?), (ORGANISATIONS[1], second?)];
-    set_rules(&server, &key.secret)?;
+    let [first, second] = prepare(&server, &key.secret)?;
+    let senders = [(ORGANISATIONS[0], first), (ORGANISATIONS[1], second)];
     let now_ms = clock::now_ms();
     for batch in 0..BATCHES {
         let at_ms = now_ms - i64::from(BATCHES - batch) * APART_MS;
@@ -88,34 +85,54 @@ pub(super) async fn run(out: &mut dyn Write, data: &Path) -> Result<()> {
     server.stop()
 }
 
-/// A key of one organisation. Returns its secret.
-fn sender(data: &Path, organisation: &str) -> Result<String> {
-    let command = ["key", "create", "--org", organisation, "--json"];
-    let key: Value = serde_json::from_slice(&server_process::run(data.into(), &command)?)?;
-    let secret = key["secret"].as_str().map(str::to_owned);
-    secret.context("the new key has no secret")
+/// Makes a second organisation, a key of each, and the rules of the first. Returns the secrets of the keys.
+fn prepare(server: &Server, secret: &str) -> Result<[String; 2]> {
+    let [first, second] = ORGANISATIONS;
+    change(
+        server,
+        secret,
+        ("POST", "/v1/organisations"),
+        &json!({ "code": second }),
+    )?;
+    let rules = format!("/v1/organisations/{first}/rules");
+    change(
+        server,
+        secret,
+        ("PUT", &rules),
+        &serde_json::from_str(RULES)?,
+    )?;
+    let key = |code: &str| {
+        let scopes = ["orders:write", "orders:read"];
+        let key = json!({"organisations": [code], "scopes": scopes});
+        let made = change(server, secret, ("POST", "/v1/keys"), &key)?;
+        let secret = made["secret"].as_str().map(str::to_owned);
+        secret.context("the new key has no secret")
+    };
+    Ok([key(first)?, key(second)?])
 }
 
-fn set_rules(server: &Server, secret: &str) -> Result<()> {
+/// Sends a request that changes something. Returns the response.
+fn change(
+    server: &Server,
+    secret: &str,
+    (method, target): (&'static str, &str),
+    body: &Value,
+) -> Result<Value> {
     let answer = server::send(
         server,
         &Sample {
-            method: "PUT",
-            target: format!("/v1/organisations/{}/rules", ORGANISATIONS[0]),
+            method,
+            target: target.to_owned(),
             headers: vec![
                 ("authorization", format!("Bearer {secret}")),
                 ("content-type", "application/json".to_owned()),
             ],
-            body: RULES.to_owned(),
+            body: body.to_string(),
         },
     )?;
-    ensure!(
-        answer.status < 300 || answer.status == 404,
-        "HTTP {}: {}",
-        answer.status,
-        answer.body
-    );
-    Ok(())
+    let is_done = answer.status < 300;
+    ensure!(is_done, "{target}: HTTP {}: {}", answer.status, answer.body);
+    Ok(serde_json::from_str(&answer.body).unwrap_or_default())
 }
 
 /// Sends a batch of orders that were placed within half an hour after a time.

@@ -34,6 +34,7 @@ pub(super) static ROUTES: &[Route] = &[Route {
     kind: Kind::Plain,
     summary: "List administrative changes and changes of orders, newest first",
     parameters: &[
+        query("kind", OneOf(&KINDS), "Only changes of this kind"),
         query(
             "key_id",
             Text,
@@ -47,7 +48,6 @@ pub(super) static ROUTES: &[Route] = &[Route {
         query("action", Text, "Only this action, such as `key.revoked`"),
         query("since", DateOrTime, "Only changes at this time or later"),
         query("until", DateOrTime, "Only changes before this time"),
-        query("kind", OneOf(&KINDS), "Only changes of this kind"),
         LIMIT,
         AFTER,
     ],

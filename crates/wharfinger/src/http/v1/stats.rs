@@ -260,14 +260,6 @@ async fn stats(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     let step = step.unwrap_or(Step::Hour);
     let first_ms = step.floor(asked.from_ms);
     let end_ms = step.ceiling(asked.to_ms);
-    if end_ms.saturating_sub(first_ms) / step.length_ms() > STEPS_MAX {
-        return Err(bad(&format!(
-            "The time from {} to {} has more than {STEPS_MAX} steps of {}; use a longer step or a shorter time",
-            time(asked.from_ms),
-            time(asked.to_ms),
-            name(step)
-        )));
-    }
     if Step::around(asked.from_ms, now_ms) > step {
         let (what, days) = match step {
             Step::Minute => ("Minutes", 7),
@@ -275,6 +267,14 @@ async fn stats(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         };
         return Err(bad(&format!(
             "{what} are kept for {days} days; use a later from, or a step longer than {}",
+            name(step)
+        )));
+    }
+    if end_ms.saturating_sub(first_ms) / step.length_ms() > STEPS_MAX {
+        return Err(bad(&format!(
+            "The time from {} to {} has more than {STEPS_MAX} steps of {}; use a longer step or a shorter time",
+            time(asked.from_ms),
+            time(asked.to_ms),
             name(step)
         )));
     }

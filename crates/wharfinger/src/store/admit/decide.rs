@@ -254,6 +254,8 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
     ) -> Result<(EntryOutcome, Outcome), Fault> {
         if row.intent.is_addition() {
             self.hold = self.judge_addition(row, order, state)?;
+        } else if order.number.is_some() {
+            self.judge_mended(row, order)?;
         }
         let state = ruled(state, self.hold.is_some());
         let revised = OrderRow {

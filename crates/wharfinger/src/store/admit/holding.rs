@@ -51,6 +51,18 @@ impl<T: DecisionTxn> Decide<'_, T> {
         Ok(self.judge(row, texts, admission))
     }
 
+    /// Judges the new text of an order again, if a catalogue has given it prices. Only a person can replace such a text.
+    pub(super) fn judge_mended(&mut self, row: &Row, order: &OrderRow) -> Result<(), Fault> {
+        if self.group.rules.is_none() {
+            return Ok(());
+        }
+        if let Some(admission) = self.txn.admission(order.id)? {
+            let text = self.texts.of(self.group, row)?.to_owned();
+            self.hold = self.judge(row, vec![text], Some(admission));
+        }
+        Ok(())
+    }
+
     fn judge(&self, row: &Row, texts: Vec<String>, admission: Option<Admission>) -> Option<Hold> {
         let rules = self.group.rules.as_ref()?;
         let dialect = dialects::find(self.submission.dialect)?;

@@ -388,8 +388,7 @@ impl<'c> WriteTxn<'c> {
         self.receipts.push(receipt);
     }
 
-    /// Notes for the audit log that a key has changed an order. `action` is the name of the event. `id` is the order's id, if the caller
-    /// knows it.
+    /// Notes for the audit log that a key has changed an order, whose id the caller may know. `action` is the name of the event.
     pub(crate) fn note_change(
         &mut self,
         (action, who): (&'static str, &str),

@@ -186,7 +186,7 @@ pub(super) async fn moves_may_need_many_blocks(store: Arc<Store>) {
 fn told(entry: &HistoryEntry) -> String {
     match &entry.what {
         HistoryKind::Revision(revision) => format!("{} {}", revision.revision, revision.text),
-        HistoryKind::Change { kind, key_id } => format!("{kind:?} by {key_id}"),
+        HistoryKind::Change { kind, key_id, .. } => format!("{kind:?} by {key_id}"),
     }
 }
 

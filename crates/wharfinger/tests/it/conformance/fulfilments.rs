@@ -72,7 +72,7 @@ pub(super) async fn the_latest_report_is_kept_and_each_is_told_of(store: Arc<Sto
         .iter()
         .map(|entry| match &entry.what {
             HistoryKind::Revision(revision) => revision.revision.to_string(),
-            HistoryKind::Change { kind, key_id } => format!("{kind:?} {key_id}"),
+            HistoryKind::Change { kind, key_id, .. } => format!("{kind:?} {key_id}"),
         })
         .collect();
     let expected = [

@@ -114,7 +114,13 @@ pub(super) async fn orders_are_counted_by_dialect_and_state(store: Arc<Store>) {
 /// Asserts how many orders of [`DIALECT`] and of another dialect are in each state.
 async fn assert_counts(store: &Arc<Store>, expected: [[u64; 4]; 2]) {
     for (dialect, expected) in [DIALECT, "other"].into_iter().zip(expected) {
-        for (state, expected) in State::ALL.into_iter().zip(expected) {
+        let states = [
+            State::Draft,
+            State::Pending,
+            State::Processed,
+            State::Cancelled,
+        ];
+        for (state, expected) in states.into_iter().zip(expected) {
             let counted = OrderQuery {
                 states: vec![state],
                 count_max: Some(100),

@@ -31,7 +31,12 @@ fn server() -> (Server, DataDirectory) {
 /// Submits an order that is held. Returns its id.
 fn hold(server: &Server, key: &str) -> String {
     let (answer, ids) = submit(server, "TRK001", &[full_order(key, "Ann")]);
-    assert_eq!(answer.json()["results"][0]["state"], "held", "{}", answer.text());
+    assert_eq!(
+        answer.json()["results"][0]["state"],
+        "held",
+        "{}",
+        answer.text()
+    );
     ids[0].clone()
 }
 
@@ -65,10 +70,16 @@ fn a_held_order_is_mended_until_no_rule_holds_it() {
         browser.find(".mend summary").click();
         assert!(browser.find("textarea").value().contains("ANCHOR-1"));
         // What is wrong is told, and what was written stays.
-        write(&browser, &json!({"key": key, "lines": [{"sku": "S"}]}).to_string());
+        write(
+            &browser,
+            &json!({"key": key, "lines": [{"sku": "S"}]}).to_string(),
+        );
         browser.labelled(".mend", "Check").click();
         browser.wait("document.querySelector('.notice.bad')");
-        assert!(browser.find(".fault").text().contains("placed_at") || browser.count_shown(".fault") > 0);
+        assert!(
+            browser.find(".fault").text().contains("placed_at")
+                || browser.count_shown(".fault") > 0
+        );
         assert!(browser.find("textarea").value().contains(r#""sku":"S""#));
         picture(&browser, &format!("held-wrong-{}", size.0));
         write(&browser, &full_order(key, "Bo").to_string());
@@ -81,7 +92,9 @@ fn a_held_order_is_mended_until_no_rule_holds_it() {
         assert_eq!(state(&server, &id), "held", "a check stores nothing");
         assert_eq!(get(&server, &format!("/v1/orders/{id}"))["revision"], 1);
         browser.labelled(".mend", "Save").click();
-        browser.wait("location.pathname.startsWith('/console/orders/') && location.search === '?done=saved'");
+        browser.wait(
+            "location.pathname.startsWith('/console/orders/') && location.search === '?done=saved'",
+        );
         assert_eq!(state(&server, &id), "pending");
         assert_eq!(browser.errors(), Vec::<String>::new());
     }
@@ -120,7 +133,10 @@ fn only_who_may_change_an_order_decides_about_it() {
     let (server, _data) = server();
     let id = hold(&server, "T-1");
     let page = format!("/console/held/{id}");
-    let (other, reader) = (sign_in_by_form(&server, "other"), sign_in_by_form(&server, "reader"));
+    let (other, reader) = (
+        sign_in_by_form(&server, "other"),
+        sign_in_by_form(&server, "reader"),
+    );
     assert_eq!(other.get(&server, &page).status, 404);
     let shown = reader.get(&server, &page);
     assert!(shown.text().contains("&lt;b&gt;first"), "{}", shown.text());

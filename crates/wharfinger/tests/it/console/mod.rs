@@ -4,6 +4,7 @@ mod batches;
 mod demo;
 mod errors;
 mod forms;
+mod held;
 mod orders;
 mod sessions;
 mod settings;

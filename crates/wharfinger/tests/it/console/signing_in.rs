@@ -70,7 +70,7 @@ fn a_form_on_another_site_changes_nothing() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
     let browser = open(&server, WIDE, "full", "/console");
-    let csrf = browser.find("[name=csrf]").value();
+    let csrf = browser.find("input[name=csrf]").value();
     let action = format!("http://{}/console/sign-out", server.address);
     let page = format!(
         "<!doctype html><title>Evil</title><form method=post action=\"{action}\"><input name=csrf value=\"{csrf}\"><button>Win</button></form>"

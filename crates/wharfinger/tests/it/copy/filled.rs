@@ -97,7 +97,18 @@ pub(crate) fn fill(data: &Path) -> Filled {
             ..EmailRuns::default()
         },
     );
+    leave_traces_of_servers(data);
     Filled { looks, kept }
+}
+
+/// What a server deletes after some time: a row of the log of statistics, which counts nothing, and a session of the console.
+fn leave_traces_of_servers(data: &Path) {
+    let mut database = Database::of(data);
+    database.run("insert into stats_log (key_id, changes) values ('full', cast( x'00' as blob))");
+    database.run(
+        "insert into console_sessions (token_sha256, key_id, secret_sha256, created_at_ms, expires_at_ms) \
+         values (cast( x'01' as blob), 'full', cast( x'02' as blob), 1, 99999999999999)",
+    );
 }
 
 /// Makes a key for tests, and an administrator. Returns the secret of the latter.

@@ -47,7 +47,7 @@ fn every_dialect_answers_a_held_order_as_accepted_and_reads_it_back() {
     let held = site.keys("state=held");
     assert_eq!(held.len(), 3, "{held:?}");
     // Withdrawing a held order releases its key.
-    let gone = Request::new("DELETE", "/api/customerorders?packingslipnos=P-1")
+    let gone = Request::new("DELETE", "/api/customerorders?packingslipno=P-1")
         .header("access_key", secret_of("one"));
     let gone = site.server.send(&gone);
     assert_eq!(gone.status, 200, "{}", gone.text());
@@ -97,11 +97,8 @@ fn drafts_are_judged_when_they_are_placed() {
 #[test]
 fn the_parts_of_a_split_order_are_held_each_on_its_own() {
     let site = Site::of(fixture::data_directory_with_catalogue());
-    // The prices are those of the catalogue: 9.90 and 2 × 24.50.
-    site.set(
-        ENFORCED,
-        &[("dear", "order.total > 58.89 && order.total < 70")],
-    );
+    // The prices are those of the catalogue: 9.90 and 2 × 24.50. They count for the whole, and for each part that is mended.
+    site.set(ENFORCED, &[("dear", "order.total > 40")]);
     let order = json!({"address": {"email": "eva@example.com", "country": "SE"},
         "products": [{"sku": "KETTLE", "qty": 1}, {"sku": "LAMP", "qty": 2}]});
     let created = shop(&site, "POST", ENFORCED, "order", &order);
@@ -152,10 +149,6 @@ fn the_parts_of_a_split_order_are_held_each_on_its_own() {
     assert_eq!(read(&format!("/v1/orders/{}", ids[1]))["number"], 2);
     let refuse = format!("/v1/orders/{}/refuse", ids[1]);
     let answer = site.server.send(&v1::request("POST", &refuse, "shop"));
-    assert!(
-        answer.status == 200 || answer.status == 409,
-        "{}",
-        answer.text()
-    );
+    assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(stored::check(site.data.path()).faults, [""; 0]);
 }

@@ -1,7 +1,9 @@
-//! Erasing what people noted about the orders of a person.
+//! Erasing what people noted about the orders of a person: when they decided on held orders, or dismissed rejected ones.
 
 use std::collections::HashSet;
 use std::sync::Arc;
+
+use wharfinger_core::reading::email;
 
 use super::find::places_of;
 use super::{Erasing, Person, SLICE_ORDERS};
@@ -10,6 +12,7 @@ use crate::store::engine::driver::Connection;
 use crate::store::format::entry_addr::EntryAddr;
 use crate::store::journal::holds;
 use crate::store::journal::read::Journal;
+use crate::store::receipts::closed;
 use crate::store::write::txn::WriteTxn;
 
 impl Erasing<'_> {
@@ -41,5 +44,27 @@ impl Erasing<'_> {
             next = further;
         }
         Ok(())
+    }
+
+    /// Removes the notes of dismissed orders that mention the person.
+    pub(super) async fn notes(&mut self) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let look = move |connection: &Connection, person: &Person| {
+                let is_of_person = |note: &str| email::is_mentioned(note, &person.address);
+                closed::find_notes(connection, person.organisation, is_of_person, after)
+            };
+            let (found, next) = self.read(look).await?;
+            if !found.is_empty() {
+                let erase = move |txn: &mut WriteTxn<'_>, _: &Person| {
+                    closed::erase_notes(txn.connection, &found)
+                };
+                self.write(erase).await?;
+            }
+            if next.is_none() {
+                return Ok(());
+            }
+            after = next;
+        }
     }
 }

@@ -12,6 +12,7 @@ mod blocks;
 mod dismissals;
 mod find;
 mod hold_notes;
+mod vacuum;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -25,12 +26,12 @@ use wharfinger_core::reading::email;
 
 use self::blocks::Blocks;
 use self::find::{find, places_of, scan};
+use self::vacuum::vacuum;
 use crate::clock;
 use crate::store::addresses::erase::{sweep, unfinished};
 use crate::store::addresses::jobs::{self, Left};
 use crate::store::api::{EraseCustomer, ErasedCustomer, Erasure, StoreError, TransitionById};
 use crate::store::destinations::attempts;
-use crate::store::engine::connection::Use;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::engine::home::Home;
@@ -469,29 +470,4 @@ fn is_there(journal: &mut Journal<'_>, order: EntryAddr) -> Result<bool, Fault> 
 fn first_block(connection: &Connection, organisation: OrganisationId) -> Result<BlockId, Fault> {
     let start = journal::start::start(connection, organisation)?;
     Ok(BlockId::new(organisation, start.block))
-}
-
-/// Tables with data that can identify a person.
-const TABLES_OF_PERSONS: [&str; 10] = [
-    "answers",
-    "blocks",
-    "customers",
-    "delivery_attempts",
-    "email_parts",
-    "fulfilments",
-    "holds",
-    "order_leaves",
-    "parked_orders",
-    "rejections",
-];
-
-/// Vacuums the tables with personal data, on PostgreSQL. A full vacuum rewrites them, so that no old row versions remain.
-fn vacuum(home: &Home, is_whole: bool) -> Result<bool, Fault> {
-    let connection = home.connect(Use::Write)?;
-    connection.execute_batch("set statement_timeout = 0")?;
-    let how = if is_whole { "vacuum (full)" } else { "vacuum" };
-    for table in TABLES_OF_PERSONS {
-        connection.execute_batch(&format!("{how} {table}"))?;
-    }
-    Ok(is_whole)
 }
