@@ -5,17 +5,21 @@ use crate::store::engine::fault::Fault;
 use crate::store::engine::home::Home;
 
 /// Tables with data that can identify a person.
-const TABLES_OF_PERSONS: [&str; 10] = [
+const TABLES_OF_PERSONS: [&str; 14] = [
     "answers",
+    "batch_files",
     "blocks",
+    "closed_rejections",
     "customers",
     "delivery_attempts",
     "email_parts",
+    "error_causes",
     "fulfilments",
     "holds",
     "order_leaves",
     "parked_orders",
     "rejections",
+    "stats_log",
 ];
 
 /// Vacuums the tables with personal data, on PostgreSQL. A full vacuum rewrites them, so that no old row versions remain.
