@@ -2,10 +2,62 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
+use super::Cookie;
 use crate::support::client::Request;
 use crate::support::server::program;
+
+/// The demonstration while it stays.
+pub(super) struct Demo {
+    program: Child,
+    pub(super) address: SocketAddr,
+    pub(super) id: String,
+    pub(super) secret: String,
+}
+
+impl Demo {
+    /// Starts it, and waits until its orders are there.
+    pub(super) fn start() -> Self {
+        let mut program = program()
+            .args(["demo", "--stay"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(program.stdout.take().unwrap());
+        let mut lines = Vec::new();
+        for line in stdout.lines() {
+            lines.push(line.expect("the program writes text"));
+            if lines.last().unwrap().contains("placed over the day") {
+                break;
+            }
+        }
+        let console = word(&lines, "console");
+        let address = console.strip_prefix("http://");
+        let address = address.and_then(|rest| rest.strip_suffix("/console"));
+        Self {
+            program,
+            address: address.expect("it names its console").parse().unwrap(),
+            id: word(&lines, "key id").to_owned(),
+            secret: word(&lines, "key secret").to_owned(),
+        }
+    }
+
+    /// Presses Ctrl-C, and waits for its end.
+    fn interrupt(&mut self) -> bool {
+        let pid = self.program.id().to_string();
+        let told = Command::new("kill").args(["-INT", &pid]).status();
+        told.unwrap().success() && self.program.wait().unwrap().success()
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if matches!(self.program.try_wait(), Ok(None)) {
+            self.interrupt();
+        }
+    }
+}
 
 /// The word after a name in a line of the program.
 fn word<'l>(lines: &'l [String], name: &str) -> &'l str {
@@ -16,41 +68,12 @@ fn word<'l>(lines: &'l [String], name: &str) -> &'l str {
 
 #[test]
 fn the_demonstration_stays_until_it_is_interrupted() {
-    let mut demo = program();
-    let mut demo = demo
-        .args(["demo", "--stay"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stdout = BufReader::new(demo.stdout.take().unwrap());
-    let mut lines = Vec::new();
-    let mut unread = stdout.lines();
-    while !lines
-        .last()
-        .is_some_and(|line: &String| line.contains("placed over the day"))
-    {
-        lines.push(
-            unread
-                .next()
-                .expect("the program says where it is")
-                .unwrap(),
-        );
-    }
-    let console = word(&lines, "console").to_owned();
-    let address = console
-        .strip_prefix("http://")
-        .unwrap()
-        .strip_suffix("/console");
-    let address: SocketAddr = address.unwrap().parse().unwrap();
-    let (id, secret) = (word(&lines, "key id"), word(&lines, "key secret"));
-
-    let form = Request::new("POST", "/console/sign-in").body(format!("id={id}&secret={secret}"));
-    let entered = form.send(address);
-    assert_eq!(entered.status, 303, "{}", entered.text());
-    let cookie = entered.header("set-cookie").unwrap().to_owned();
-    let page = Request::new("GET", "/console")
-        .header("cookie", cookie)
-        .send(address);
+    let mut demo = Demo::start();
+    let form = Request::new("POST", "/console/sign-in");
+    let form = form.body(format!("id={}&secret={}", demo.id, demo.secret));
+    let cookie = Cookie::from_answer(&form.send(demo.address));
+    let page = cookie.on(Request::new("GET", "/console"));
+    let page = page.send(demo.address);
     for part in [
         "DEMO",
         "NORTH",
@@ -61,9 +84,6 @@ fn the_demonstration_stays_until_it_is_interrupted() {
     ] {
         assert!(page.text().contains(part), "{part}: {}", page.text());
     }
-    let pid = demo.id().to_string();
-    let told = Command::new("kill").args(["-INT", &pid]).status();
-    assert!(told.unwrap().success());
-    assert!(demo.wait().unwrap().success());
-    assert!(std::net::TcpStream::connect(address).is_err());
+    assert!(demo.interrupt());
+    assert!(std::net::TcpStream::connect(demo.address).is_err());
 }

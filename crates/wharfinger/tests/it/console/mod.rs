@@ -6,6 +6,7 @@ mod errors;
 mod forms;
 mod held;
 mod orders;
+mod pictures;
 mod sessions;
 mod settings;
 mod signing_in;
@@ -57,7 +58,11 @@ impl Cookie {
     /// Signs a key in by the form.
     pub(crate) fn of(server: &Server, id: &str, secret: &str) -> Self {
         let form = Request::new("POST", "/console/sign-in");
-        let answer = server.send(&form.body(format!("id={id}&secret={secret}")));
+        Self::from_answer(&server.send(&form.body(format!("id={id}&secret={secret}"))))
+    }
+
+    /// What the answer to the form sets.
+    pub(crate) fn from_answer(answer: &Response) -> Self {
         assert_eq!(answer.status, 303, "{}", answer.text());
         assert_eq!(answer.header("location"), Some("/console"));
         let cookie = answer.header("set-cookie").expect("a session has a cookie");
