@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -142,7 +143,10 @@ pub(crate) fn target(path: &str, query: &[(&str, &str)]) -> String {
     }
 }
 
+/// What is escaped in a segment: everything but what ids are made of. A point has a meaning: `..` is the segment above.
+const IN_SEGMENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
 /// One segment of a path, with everything escaped that has a meaning there.
 pub(crate) fn segment(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, &IN_SEGMENT).to_string()
 }
