@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -143,10 +142,11 @@ pub(crate) fn target(path: &str, query: &[(&str, &str)]) -> String {
     }
 }
 
-/// What is escaped in a segment: everything but what ids are made of. A point has a meaning: `..` is the segment above.
-const IN_SEGMENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+/// What is escaped in a segment of a path. Ids with hyphens look as the API shows them.
+const SEGMENT: percent_encoding::AsciiSet =
+    percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 /// One segment of a path, with everything escaped that has a meaning there.
 pub(crate) fn segment(text: &str) -> String {
-    utf8_percent_encode(text, &IN_SEGMENT).to_string()
+    percent_encoding::utf8_percent_encode(text, &SEGMENT).to_string()
 }
