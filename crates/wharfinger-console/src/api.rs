@@ -142,7 +142,11 @@ pub(crate) fn target(path: &str, query: &[(&str, &str)]) -> String {
     }
 }
 
+/// What is escaped in a segment of a path. Ids with hyphens look as the API shows them.
+const SEGMENT: percent_encoding::AsciiSet =
+    percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
 /// One segment of a path, with everything escaped that has a meaning there.
 pub(crate) fn segment(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    percent_encoding::utf8_percent_encode(text, &SEGMENT).to_string()
 }

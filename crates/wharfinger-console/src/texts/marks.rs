@@ -6,6 +6,8 @@ use super::places::Place;
 
 /// Lines before and behind a fault that are shown with it.
 const CONTEXT_LINES: usize = 3;
+/// Lines of a text that is shown whole.
+const SHORT_LINES: usize = 4 * CONTEXT_LINES;
 /// Bytes of one piece that are shown at most: a value may have a megabyte.
 const PIECE_BYTES_MAX: usize = 600;
 
@@ -77,8 +79,12 @@ pub(crate) fn excerpt<'t>(text: &'t str, marks: &[(Range<usize>, usize)]) -> Vec
     rows
 }
 
-/// The lines that are shown: those around the marked ones, which are sorted. Without any, the beginning.
+/// The lines that are shown: those around the marked ones, which are sorted. Without any, the beginning. A short text is shown
+/// whole.
 fn windows(marked: &[usize], lines: usize) -> Vec<Range<usize>> {
+    if lines <= SHORT_LINES {
+        return [0..lines].into();
+    }
     let mut windows: Vec<Range<usize>> = Vec::new();
     for line in marked {
         let window = line.saturating_sub(CONTEXT_LINES)..(line + CONTEXT_LINES + 1).min(lines);
@@ -90,7 +96,7 @@ fn windows(marked: &[usize], lines: usize) -> Vec<Range<usize>> {
         }
     }
     if windows.is_empty() {
-        windows.push(0..lines.min(4 * CONTEXT_LINES));
+        windows.push(0..SHORT_LINES);
     }
     windows
 }
@@ -191,6 +197,18 @@ mod tests {
         assert_eq!(rows.len(), 13);
         assert_eq!(rows[12], Row::Gap(29));
         assert_eq!(shown(&excerpt("", &[])), "1 ");
+    }
+
+    #[test]
+    fn a_short_text_is_shown_whole() {
+        let text = format!("{}12", "line\n".repeat(11));
+        let start = text.find("12").unwrap();
+        let rows = excerpt(&text, &[(start..start + 2, 0)]);
+        assert_eq!(rows.len(), 12);
+        assert!(shown(&rows).ends_with("\n12 <0:12>!"), "{rows:?}");
+        let longer = format!("line\n{text}");
+        let rows = excerpt(&longer, &[(start + 5..start + 7, 0)]);
+        assert_eq!(rows[0], Row::Gap(9));
     }
 
     #[test]

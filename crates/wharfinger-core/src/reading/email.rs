@@ -34,6 +34,14 @@ pub fn is_mentioned(text: &str, address: &str) -> bool {
     stands_in(text, &wanted) || text.contains('\\') && stands_in(&without_escapes(text), &wanted)
 }
 
+/// Whether the name of a file has an address in it, in any spelling. What stands beside it does not count: names join their parts
+/// with points, hyphens and underscores, which addresses contain too.
+#[must_use]
+pub fn is_in_file_name(name: &str, address: &str) -> bool {
+    let wanted = normal(address);
+    !wanted.is_empty() && name.to_ascii_lowercase().contains(&*wanted)
+}
+
 fn stands_in(text: &str, wanted: &str) -> bool {
     let text = text.to_ascii_lowercase();
     text.match_indices(wanted).any(|(start, _)| {
@@ -122,5 +130,18 @@ mod tests {
             assert!(!is_mentioned(text, "ann@example.com"), "{text}");
         }
         assert!(!is_mentioned("anything", " "));
+    }
+
+    #[test]
+    fn an_address_is_found_between_the_parts_of_a_file_name() {
+        for name in [
+            "ann@example.com",
+            "Ann@Example.com.json",
+            "orders_ann@example.com-2026.tar.gz",
+        ] {
+            assert!(is_in_file_name(name, " ann@EXAMPLE.com"), "{name}");
+        }
+        assert!(!is_in_file_name("ann@example.csv", "ann@example.com"));
+        assert!(!is_in_file_name("anything", " "));
     }
 }

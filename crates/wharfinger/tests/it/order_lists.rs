@@ -24,7 +24,13 @@ fn ask(server: &Server, key: &str, filters: &str) -> Response {
 
 /// The orders on all pages of a list, read with a key.
 fn all(server: &Server, key: &str, filters: &str) -> Vec<String> {
-    let (mut found, mut after) = (Vec::new(), String::new());
+    all_after(server, key, filters, None)
+}
+
+/// The orders on the pages of a list from this one on.
+fn all_after(server: &Server, key: &str, filters: &str, next: Option<&str>) -> Vec<String> {
+    let of = |next: &str| format!("&after={next}");
+    let (mut found, mut after) = (Vec::new(), next.map(of).unwrap_or_default());
     loop {
         let answer = ask(server, key, &format!("limit=2&{filters}{after}"));
         assert_eq!(answer.status, 200, "{filters}: {}", answer.text());
@@ -32,7 +38,7 @@ fn all(server: &Server, key: &str, filters: &str) -> Vec<String> {
         found.extend(told(&page));
         match page["next"].as_str() {
             None => return found,
-            Some(next) => after = format!("&after={next}"),
+            Some(next) => after = of(next),
         }
     }
 }
@@ -114,7 +120,7 @@ fn pages_of_the_newest_go_on_over_writes_and_a_kill() {
     assert_eq!(server.send(&request("POST", &process, "full")).status, 200);
     server.kill();
     let server = Server::start(data.path());
-    let rest = all(&server, "full", &format!("order=newest&after={next}"));
+    let rest = all_after(&server, "full", "order=newest", Some(&next));
     assert_eq!(rest, ["TRK001 A-2", "TRK002 B-1", "TRK001 A-1"]);
     let first = get(&server, "/v1/orders?order=newest&limit=2");
     assert_eq!(told(&first), ["TRK002 N-2", "TRK001 N-1"]);

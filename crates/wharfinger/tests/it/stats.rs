@@ -165,7 +165,7 @@ fn each_tenant_sees_its_own_orders_before_and_after_they_are_rolled_up() {
     assert_eq!(cause["dialect"], "native");
     assert_eq!(example["batch_id"], batch_id(&second));
     assert_eq!(example["index"], 0);
-    assert_eq!(example["message"], "is required");
+    assert_eq!(example["message"], "lines[0].sku is required");
     let receipt = seen(
         &server,
         &format!("/v1/batches/{}", batch_id(&second)),

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{DEAR, Site, priced, text};
-use crate::support::server::{Server, run};
+use crate::support::server::run;
 use crate::support::stored;
 use crate::support::v1::get;
 
 #[test]
 fn held_orders_and_rules_survive_a_kill() {
-    let mut site = Site::start();
+    let site = Site::start();
     site.set(
         "TRK001",
         &[("dear", DEAR), ("fails", "order.lines[0].unit_price > 5")],
@@ -20,8 +20,7 @@ fn held_orders_and_rules_survive_a_kill() {
     site.act(&c, "release", &json!({"note": "fine"}));
     let before = [&a, &b, &c].map(|id| site.order(id));
     let history = get(&site.server, &format!("/v1/orders/{c}/history"));
-    let next = Server::start(site.data.path());
-    std::mem::replace(&mut site.server, next).kill();
+    let site = site.killed();
     assert_eq!([&a, &b, &c].map(|id| site.order(id)), before);
     assert_eq!(before[1]["held"]["rule"], "fails");
     assert!(before[1]["held"]["error"].is_string());
@@ -54,7 +53,6 @@ fn purging_and_erasing_leave_no_notes() {
             "TRK001",
             "--email",
             "ann@example.com",
-            "--yes",
         ],
     );
     assert!(
@@ -72,7 +70,8 @@ fn purging_and_erasing_leave_no_notes() {
     assert!(notes.iter().all(|note| **note == Value::Null), "{notes:?}");
     assert_eq!(history(&b)["data"][0]["note"], "no");
     assert_eq!(stored::check(site.data.path()).faults, [""; 0]);
-    let purge = run(site.data.path(), &["purge", "--before", "2999-01-01"]);
+    let now = wharfinger::clock::rfc_3339(wharfinger::clock::now_ms());
+    let purge = run(site.data.path(), &["purge", "--before", &now]);
     assert!(
         purge.status.success(),
         "{}",

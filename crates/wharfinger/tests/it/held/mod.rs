@@ -38,6 +38,13 @@ impl Site {
         }
     }
 
+    /// The same after its server was killed and started again.
+    pub(super) fn killed(self) -> Self {
+        self.server.kill();
+        let server = Server::start(self.data.path());
+        Self { server, ..self }
+    }
+
     pub(super) fn admin(&self, method: &str, target: &str, body: &Value) -> Response {
         let key = format!("Bearer {}", self.admin);
         let request = Request::new(method, target).header("authorization", key);

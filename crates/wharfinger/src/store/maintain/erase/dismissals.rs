@@ -31,12 +31,12 @@ impl Erasing<'_> {
         }
     }
 
-    /// Removes the names of files that mention the person.
+    /// Removes the names of files that have the address in them.
     pub(super) async fn file_names(&mut self) -> Result<(), StoreError> {
         let mut next = Some(files::FileOf::default());
         while let Some(after) = next {
             let look = move |connection: &Connection, person: &Person| {
-                let is_of_person = |name: &str| email::is_mentioned(name, &person.address);
+                let is_of_person = |name: &str| email::is_in_file_name(name, &person.address);
                 files::find_mentions(connection, person.organisation, is_of_person, after)
             };
             let (found, then) = self.read(look).await?;
