@@ -48,8 +48,6 @@ impl Refused {
 /// An answer of `/v1` that is not a refusal.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    /// The status.
-    pub(crate) status: StatusCode,
     /// The header fields.
     pub(crate) headers: HeaderMap,
     /// The body.
@@ -109,7 +107,6 @@ pub(crate) async fn send(
         return Err(Refused { status, ..refused });
     }
     Ok(Answer {
-        status: parts.status,
         headers: parts.headers,
         body,
     })
@@ -142,7 +139,11 @@ pub(crate) fn target(path: &str, query: &[(&str, &str)]) -> String {
     }
 }
 
+/// What is escaped in a segment of a path. Ids with hyphens look as the API shows them.
+const SEGMENT: percent_encoding::AsciiSet =
+    percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
 /// One segment of a path, with everything escaped that has a meaning there.
 pub(crate) fn segment(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    percent_encoding::utf8_percent_encode(text, &SEGMENT).to_string()
 }
