@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::{NARROW, WIDE, open};
 use super::{Sample, keys, notice, send, shown, upload};
 use crate::support::fixture;
-use crate::support::server::{Server, run};
+use crate::support::server::{Server, program};
 use crate::support::v1::get;
 
 const SHOP: &str = "\
@@ -88,7 +88,7 @@ fn the_command_line_takes_the_mapping_of_the_page() {
     let command = [
         "convert", csv, "--map", map, "--from", "native", "--to", "native", "--org", "TRK001",
     ];
-    let output = run(data.path(), &command);
+    let output = program().args(command).output().unwrap();
     let made = String::from_utf8_lossy(&output.stdout);
     assert!(
         made.lines().count() == 1 && made.contains("\"key\":\"B-17\""),
