@@ -48,8 +48,6 @@ impl Refused {
 /// An answer of `/v1` that is not a refusal.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    /// The status.
-    pub(crate) status: StatusCode,
     /// The header fields.
     pub(crate) headers: HeaderMap,
     /// The body.
@@ -109,7 +107,6 @@ pub(crate) async fn send(
         return Err(Refused { status, ..refused });
     }
     Ok(Answer {
-        status: parts.status,
         headers: parts.headers,
         body,
     })

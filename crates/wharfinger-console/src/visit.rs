@@ -49,12 +49,6 @@ impl Visit {
         value(&self.query, name).trim()
     }
 
-    /// All values of a parameter of the query.
-    pub(crate) fn queries<'v>(&'v self, name: &'v str) -> impl Iterator<Item = &'v str> {
-        let named = self.query.iter().filter(move |(known, _)| known == name);
-        named.map(|(_, value)| value.as_str())
-    }
-
     /// A parameter of the path, decoded.
     pub(crate) fn path(&self, name: &str) -> &str {
         value(&self.path, name)

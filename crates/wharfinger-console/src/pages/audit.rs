@@ -121,10 +121,9 @@ fn subject(entry: &Entry) -> Markup {
 /// A value as people read it.
 fn plain(value: &Value) -> String {
     const CHARS_MAX: usize = 200;
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let text = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
     match text.char_indices().nth(CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

@@ -97,8 +97,6 @@ pub(crate) async fn rejection(visit: &Visit, id: &str) -> Result<Rejection, Refu
 pub(crate) struct Verdict {
     pub(crate) outcome: String,
     #[serde(default)]
-    pub(crate) order_id: Option<String>,
-    #[serde(default)]
     pub(crate) errors: Vec<Fault>,
 }
 

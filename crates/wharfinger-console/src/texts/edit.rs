@@ -222,7 +222,7 @@ mod tests {
         );
         assert_eq!(
             remove(text, &["/b/0", "/b/1", "/b/2"]),
-            is("{\"a\":1, \"b\" : [],\n\"c\":{}}")
+            is("{\"a\":1, \"b\" : [ ],\n\"c\":{}}")
         );
         assert_eq!(remove(text, &["/a", "/b", "/c"]), is("{}"));
         assert_eq!(remove(text, &["/x"]), is(text));

@@ -41,6 +41,7 @@ pub(super) fn tokens(text: &str) -> Tokens<'_> {
 
 impl Tokens<'_> {
     /// Whether everything was read.
+    #[cfg(test)]
     pub(super) fn is_at_end(&mut self) -> bool {
         self.skip_white_space();
         self.at == self.bytes.len()

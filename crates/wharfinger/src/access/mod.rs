@@ -119,12 +119,18 @@ impl Authenticated {
     /// [`RequestFailure::RateLimited`]: the rate is exceeded.
     pub fn count_request(&self) -> Result<(), RequestFailure> {
         let counted = self.meter().map(|meter| meter.admit(Instant::now()));
-        counted.unwrap_or(Ok(())).map_err(|wait| {
-            let whole_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            RequestFailure::RateLimited {
-                retry_after_s: whole_s.max(1),
-            }
-        })
+        counted.unwrap_or(Ok(())).map_err(too_fast)
+    }
+
+    /// Counts a request of a page of the console, which only reads. Orders that the key has sent do not delay it.
+    ///
+    /// # Errors
+    /// [`RequestFailure::RateLimited`]: the rate of requests is exceeded.
+    pub fn count_reading(&self) -> Result<(), RequestFailure> {
+        let counted = self
+            .meter()
+            .map(|meter| meter.admit_reading(Instant::now()));
+        counted.unwrap_or(Ok(())).map_err(too_fast)
     }
 
     /// Charges orders to the key's rate.
@@ -413,4 +419,12 @@ fn compile(
 fn is_void(key: &Key, now_ms: i64) -> bool {
     let has_ended = |expiry_ms| expiry_ms <= now_ms;
     key.revoked_at_ms.is_some() || key.expires_at_ms.is_some_and(has_ended)
+}
+
+/// The failure of a request that has to wait so long.
+fn too_fast(wait: std::time::Duration) -> RequestFailure {
+    let whole_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    RequestFailure::RateLimited {
+        retry_after_s: whole_s.max(1),
+    }
 }

@@ -51,6 +51,16 @@ impl Meter {
         Ok(())
     }
 
+    /// Admits a request that only reads and whose sender looks at a page. It is counted, and orders that were sent before do not
+    /// delay it.
+    ///
+    /// # Errors
+    /// The rate of requests is exceeded: the time to wait. The request is not counted.
+    pub fn admit_reading(&self, now: Instant) -> Result<(), Duration> {
+        let requests = self.requests.as_ref();
+        requests.map_or(Ok(()), |requests| requests.take_one(self.at_ns(now)))
+    }
+
     /// Charges the orders of an admitted request.
     pub fn charge_orders(&self, now: Instant, orders: usize) {
         if let Some(bucket) = &self.orders {
@@ -256,6 +266,16 @@ mod tests {
         assert_eq!(meter.admit(at(60_000)), Ok(()), "it holds a second's worth");
         meter.charge_orders(at(60_000), usize::MAX);
         assert!(meter.admit(at(3_600_000)).is_err());
+    }
+
+    #[test]
+    fn pages_are_read_while_orders_are_paid_for() {
+        let (meter, at) = meter(Some(2), Some(10));
+        meter.charge_orders(at(0), 100);
+        assert!(meter.admit(at(0)).is_err());
+        assert_eq!(meter.admit_reading(at(0)), Ok(()));
+        assert_eq!(meter.admit_reading(at(0)), Ok(()));
+        assert_eq!(meter.admit_reading(at(0)), Err(Duration::from_millis(500)));
     }
 
     #[test]

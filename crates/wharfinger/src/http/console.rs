@@ -65,7 +65,7 @@ impl Host for Server {
             refused(&failure)
         })?;
         caller
-            .count_request()
+            .count_reading()
             .map_err(|failure| refused(&failure))?;
         let token = secret::session_token();
         let now_ms = clock::now_ms();

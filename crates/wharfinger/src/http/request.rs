@@ -158,7 +158,11 @@ async fn serve(
     take_seat(parts, &authenticated)?;
     noted.key_id = Some(Arc::clone(authenticated.shared_key_id()));
     noted.meter = authenticated.meter().cloned();
-    authenticated.count_request()?;
+    if parts.extensions.get::<InSession>().is_some() && parts.method.is_safe() {
+        authenticated.count_reading()?;
+    } else {
+        authenticated.count_request()?;
+    }
     if let Some(scope) = operation.scope
         && !authenticated.may(scope)
     {

@@ -128,6 +128,8 @@ async fn others(visit: &Visit, found: &Rejection) -> Markup {
             .await
             .ok()?;
         let many = listed.data.len();
+        let mut all = listed.data.iter();
+        let is_same = all.all(|other| has_value(other, error, pointer));
         (many > 0).then(|| {
             other(
                 found,
@@ -135,7 +137,7 @@ async fn others(visit: &Visit, found: &Rejection) -> Markup {
                 pointer,
                 many,
                 listed.next.is_some(),
-                mended.as_deref(),
+                mended.as_deref().filter(|_| is_same),
             )
         })
     });

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use wharfinger_client::report::Error;
 
 use crate::api::{self, Refused};
-use crate::host::{Host, Session};
+use crate::host::{Host, NoSession, Session};
 
 /// Characters of a file's name that stand for themselves in a header.
 const NAME: AsciiSet = NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
@@ -88,7 +88,7 @@ impl Target {
     }
 }
 
-/// Sends lines of orders once.
+/// Sends lines of orders once, as long as the session goes on.
 pub(super) async fn send(
     host: &dyn Host,
     session: &Session,
@@ -96,6 +96,11 @@ pub(super) async fn send(
     idempotency_key: Option<&str>,
     body: Bytes,
 ) -> Answered {
+    let session = match host.session(&session.token).await {
+        Ok(session) => session,
+        Err(NoSession::Ended) => return Answered::SignedOut,
+        Err(NoSession::Unavailable) => return Answered::Wait(1),
+    };
     let request = Request::builder()
         .method(Method::POST)
         .uri(&target.path)
@@ -109,7 +114,7 @@ pub(super) async fn send(
     let Ok(request) = request.body(Body::from(body)) else {
         return Answered::Refused(Refused::default());
     };
-    let (parts, body) = host.call(session, request).await.into_parts();
+    let (parts, body) = host.call(&session, request).await.into_parts();
     let body = match body.collect().await {
         Ok(body) => body.to_bytes(),
         // The same batch is safe to send again.

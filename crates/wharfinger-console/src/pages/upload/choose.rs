@@ -8,7 +8,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use wharfinger_client::source::preset_of;
 
 use super::columns::{Columns, Way};
-use super::{Shelved, begin, find};
+use super::{Shelved, begin, find, told_gone};
 use crate::page;
 use crate::visit::{Posted, Visit};
 
@@ -17,9 +17,8 @@ const PASTED_BYTES_MAX: usize = 256 << 10;
 
 /// The mapping as a file.
 pub(super) async fn mapping_file(Extension(shelf): Shelved, visit: Visit) -> Response {
-    let upload = match find(&visit, &shelf) {
-        Ok(upload) => upload,
-        Err(told) => return told,
+    let Some(upload) = find(&visit, &shelf) else {
+        return told_gone(&visit);
     };
     let Some(mapping) = upload.state().mapping else {
         return page::not_found(Some(&visit));
@@ -36,9 +35,8 @@ pub(super) async fn mapping_file(Extension(shelf): Shelved, visit: Visit) -> Res
 /// What a form of the page says about the columns.
 pub(super) async fn columns(Extension(shelf): Shelved, posted: Posted) -> Response {
     let visit = &posted.visit;
-    let upload = match find(visit, &shelf) {
-        Ok(upload) => upload,
-        Err(told) => return told,
+    let Some(upload) = find(visit, &shelf) else {
+        return told_gone(visit);
     };
     let Some(table) = &upload.table else {
         return page::redirect(&upload.path());

@@ -6,13 +6,13 @@ use maud::{Markup, html};
 use wharfinger_client::source::dialect_ids;
 
 use super::shelf::{FILE_BYTES_MAX, Shelf, Upload};
-use super::{Limits, Shelved, check_scope};
+use super::{Limits, Shelved, without_scope};
 use crate::page::Page;
 use crate::parts::{count, select};
 use crate::visit::Visit;
 
 pub(super) async fn show(Extension(shelf): Shelved, visit: Visit) -> Response {
-    if let Err(told) = check_scope(&visit) {
+    if let Some(told) = without_scope(&visit) {
         return told;
     }
     let limits = match Limits::of(&visit).await {

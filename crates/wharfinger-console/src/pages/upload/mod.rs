@@ -93,16 +93,11 @@ impl Limits {
     }
 }
 
-/// Refuses keys that may not send orders.
-fn check_scope(visit: &Visit) -> Result<(), Response> {
-    if visit.session.may("orders:write") {
-        return Ok(());
-    }
-    Err(told(
-        visit,
-        StatusCode::FORBIDDEN,
-        "Your key may not send orders. It lacks the scope orders:write.",
-    ))
+/// The answer to keys that may not send orders.
+fn without_scope(visit: &Visit) -> Option<Response> {
+    let sentence = "Your key may not send orders. It lacks the scope orders:write.";
+    let is_without = !visit.session.may("orders:write");
+    is_without.then(|| told(visit, StatusCode::FORBIDDEN, sentence))
 }
 
 /// A page that says why the file was not taken.
@@ -125,7 +120,9 @@ async fn receive_file(
         Err(elsewhere) => return elsewhere,
     };
     let may_begin = |form: &Form| {
-        check_scope(&visit)?;
+        if let Some(told) = without_scope(&visit) {
+            return Err(told);
+        }
         if !session::is_csrf(&visit.session.token, form.field("csrf")) {
             let sentence = "The form is too old. Open the page again, and choose the file again.";
             return Err(told(&visit, StatusCode::FORBIDDEN, sentence));
@@ -258,21 +255,18 @@ async fn begin(
     Ok(())
 }
 
-fn find(visit: &Visit, shelf: &Shelf) -> Result<Arc<Upload>, Response> {
-    let found = shelf.find(visit.path("id"), &visit.session.key_id);
-    found.ok_or_else(|| {
-        told(
-            visit,
-            StatusCode::NOT_FOUND,
-            "This file is not here. It was removed, or the server was restarted. Choose it again: nothing is stored twice.",
-        )
-    })
+fn find(visit: &Visit, shelf: &Shelf) -> Option<Arc<Upload>> {
+    shelf.find(visit.path("id"), &visit.session.key_id)
+}
+
+fn told_gone(visit: &Visit) -> Response {
+    let sentence = "This file is not here. It was removed, or the server was restarted. Choose it again: nothing is stored twice.";
+    told(visit, StatusCode::NOT_FOUND, sentence)
 }
 
 async fn show(Extension(shelf): Shelved, visit: Visit) -> Response {
-    let upload = match find(&visit, &shelf) {
-        Ok(upload) => upload,
-        Err(told) => return told,
+    let Some(upload) = find(&visit, &shelf) else {
+        return told_gone(&visit);
     };
     let state = upload.state();
     let wants_columns = visit.query("step") == "columns" && upload.running().is_none();
@@ -285,9 +279,8 @@ async fn show(Extension(shelf): Shelved, visit: Visit) -> Response {
 }
 
 async fn progress(Extension(shelf): Shelved, visit: Visit) -> Response {
-    let upload = match find(&visit, &shelf) {
-        Ok(upload) => upload,
-        Err(told) => return told,
+    let Some(upload) = find(&visit, &shelf) else {
+        return told_gone(&visit);
     };
     let state = upload.state();
     let run = state.sending.or(state.check);
@@ -315,9 +308,11 @@ async fn send(Extension(shelf): Shelved, posted: Posted) -> Response {
 
 async fn run(shelf: &Arc<Shelf>, posted: &Posted, is_dry: bool) -> Response {
     let visit = &posted.visit;
-    let upload = match check_scope(visit).and_then(|()| find(visit, shelf)) {
-        Ok(upload) => upload,
-        Err(told) => return told,
+    if let Some(told) = without_scope(visit) {
+        return told;
+    }
+    let Some(upload) = find(visit, shelf) else {
+        return told_gone(visit);
     };
     let begun = begin(visit, shelf, &upload, is_dry).await;
     begun.map_or_else(|told| told, |()| page::redirect(&upload.path()))
@@ -325,20 +320,20 @@ async fn run(shelf: &Arc<Shelf>, posted: &Posted, is_dry: bool) -> Response {
 
 async fn stop(Extension(shelf): Shelved, posted: Posted) -> Response {
     match find(&posted.visit, &shelf) {
-        Ok(upload) => {
+        Some(upload) => {
             upload.stop();
             page::redirect(&upload.path())
         }
-        Err(told) => told,
+        None => told_gone(&posted.visit),
     }
 }
 
 async fn remove(Extension(shelf): Shelved, posted: Posted) -> Response {
     match find(&posted.visit, &shelf) {
-        Ok(upload) => {
+        Some(upload) => {
             shelf.remove(&upload.id);
             page::redirect("/console/upload?done=removed")
         }
-        Err(told) => told,
+        None => told_gone(&posted.visit),
     }
 }

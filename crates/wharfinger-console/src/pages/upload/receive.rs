@@ -244,8 +244,13 @@ impl Stream for PieceByPiece {
     }
 }
 
-/// The last part of a name, without control characters, and not too long.
+/// The last part of a name, without control characters, and not too long. Browsers write three characters of it as escapes, and
+/// no others (HTML, section 4.10.21.8).
 fn sane_name(name: &str) -> String {
+    let name = name
+        .replace("%22", "\"")
+        .replace("%0D", " ")
+        .replace("%0A", " ");
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let plain = last.chars().filter(|letter| !letter.is_control());
     let plain: String = plain.take(NAME_CHARS_MAX).collect();
@@ -269,6 +274,7 @@ mod tests {
             ("C:\\x\\Bestellungen größe.csv", "Bestellungen größe.csv"),
             ("a\r\nb\u{0}.json", "ab.json"),
             ("<script>", "<script>"),
+            ("a%22b%0D%0Ac%20.csv", "a\"b  c%20.csv"),
             ("a/", "file"),
             ("", "file"),
         ] {

@@ -19,6 +19,8 @@ use crate::visit::Shared;
 
 /// How long a run waits for a server that is overloaded or limits the rate.
 const PATIENCE: Duration = Duration::from_mins(10);
+/// Why a run has ended that a person stopped.
+const STOPPED: &str = "It was stopped.";
 /// Batches that are listed.
 const BATCHES_MAX: usize = 1_000;
 
@@ -229,7 +231,7 @@ impl Job {
         while let Some(batch) = batches.recv().await {
             let batch = batch?;
             if self.run.is_stopped.load(Ordering::Relaxed) {
-                return Err("It was stopped.".to_owned());
+                return Err(STOPPED.to_owned());
             }
             self.handle(&target, batch).await?;
         }
@@ -254,7 +256,10 @@ impl Job {
             match send(&*self.host, &self.session, target, key.as_deref(), body).await {
                 Answered::Outcome(outcome) => break outcome,
                 Answered::Wait(seconds) => {
-                    if began.elapsed() > PATIENCE || self.run.is_stopped.load(Ordering::Relaxed) {
+                    if self.run.is_stopped.load(Ordering::Relaxed) {
+                        return Err(STOPPED.to_owned());
+                    }
+                    if began.elapsed() > PATIENCE {
                         return Err("The server is overloaded, or the rate of the key is used up. Try again later.".into());
                     }
                     self.run.waits(Some(

@@ -8,6 +8,9 @@ use crate::support::client::{Request, Response};
 use crate::support::fixture;
 use crate::support::server::Server;
 
+/// The second value of a page with a secret, which is the secret of a new key.
+const SECRET: &str = ".secret code ~ code";
+
 /// A browser in which an administrator is signed in, at a page.
 fn office(
     server: &Server,
@@ -59,7 +62,7 @@ fn a_key_is_made_used_rotated_and_revoked() {
         browser.find("main button.main").click();
         browser.wait("document.querySelectorAll('.secret code').length === 2");
         let id = browser.find(".secret code").text();
-        let secret = browser.find(".secret p + p code").text();
+        let secret = browser.find(SECRET).text();
         assert_eq!(
             with_secret(&server, &secret, "/v1/orders?organisation=TRK001").status,
             200
@@ -79,7 +82,7 @@ fn a_key_is_made_used_rotated_and_revoked() {
         browser.find(&format!("[aria-label='Rotate {id}']")).click();
         browser.find("button.danger").click();
         browser.wait("document.querySelectorAll('.secret code').length === 2");
-        let newer = browser.find(".secret p + p code").text();
+        let newer = browser.find(SECRET).text();
         assert_ne!(newer, secret);
         assert_eq!(with_secret(&server, &secret, "/v1/limits").status, 401);
         assert_eq!(with_secret(&server, &newer, "/v1/limits").status, 200);
@@ -240,7 +243,7 @@ fn a_destination_is_made_tested_paused_and_deleted() {
     let bad = [("from", "time"), ("time", "yesterday")];
     assert_eq!(
         post(&server, &cookie, &format!("{path}/replay"), &bad).status,
-        400
+        422
     );
     assert_eq!(
         post(

@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -13,6 +14,16 @@ use super::client::Connection;
 
 /// Milliseconds that a condition may take to hold. A test that waits longer has failed.
 const PATIENCE_MS: u64 = 50_000;
+
+/// Milliseconds that [`Browser::wait`] looks at one document. A script leads to another one at any time, and ends the look.
+const LOOK_MS: u64 = 1_000;
+
+/// What the driver says of a look whose document has gone.
+const GONE: [&str; 3] = [
+    "script timeout",
+    "javascript error",
+    "aborted by navigation",
+];
 
 /// The member that marks a reference to an element (W3C WebDriver, section 12).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -82,7 +93,7 @@ impl Browser {
             "browserName": "chrome",
             "goog:chromeOptions": {"args": flags, "prefs": preferences},
             "goog:loggingPrefs": {"browser": "ALL"},
-            "timeouts": {"script": PATIENCE_MS + 5_000},
+            "timeouts": {"script": 2 * LOOK_MS},
         }}});
         let made = browser.call("POST", "/session", &wanted);
         browser.session = format!("/session/{}", text(&made["sessionId"]));
@@ -136,12 +147,15 @@ impl Browser {
             (async () => {{ {script} }})().then((value) => done({{ value }}), (error) => done({{ error: String(error) }}));"
         );
         let body = json!({"script": script, "args": []});
+        self.post("/timeouts", &json!({"script": PATIENCE_MS}));
         let mut outcome = self.post("/execute/async", &body);
+        self.post("/timeouts", &json!({"script": 2 * LOOK_MS}));
         assert!(outcome["error"].is_null(), "{outcome}");
         outcome["value"].take()
     }
 
-    /// Waits until an expression of the page is truthy, and returns its value. An expression that throws does not hold yet.
+    /// Waits until an expression of the page is truthy, and returns its value. An expression that throws does not hold yet. The
+    /// page may lead to another one meanwhile.
     pub(crate) fn wait(&self, expression: &str) -> Value {
         self.wait_with(expression, &[])
     }
@@ -158,14 +172,25 @@ impl Browser {
                 else setTimeout(look, 10);
             };
             look();";
-        let body = json!({"script": script, "args": [expression, given, PATIENCE_MS]});
-        let value = self.post("/execute/async", &body);
-        assert!(
-            !value.is_null(),
-            "after {PATIENCE_MS} ms this does not hold: {expression} of {given:?}\n{}",
+        let body = json!({"script": script, "args": [expression, given, LOOK_MS]});
+        let path = format!("{}/execute/async", self.session);
+        let began = Instant::now();
+        let mut said = Value::Null;
+        while began.elapsed() < Duration::from_millis(PATIENCE_MS) {
+            let (status, mut answer) = self.ask("POST", &path, &body);
+            let value = answer["value"].take();
+            if status != 200 {
+                let is_gone = GONE.iter().any(|gone| value["error"] == **gone);
+                assert!(is_gone, "{expression} of {given:?}: {value}");
+                said = value;
+            } else if !value.is_null() {
+                return value;
+            }
+        }
+        panic!(
+            "after {PATIENCE_MS} ms this does not hold: {expression} of {given:?}\n{}\n{said}",
             self.run("return document.body.innerText.slice(0, 4000)", &[])
-        );
-        value
+        )
     }
 
     /// The first element that a CSS selector matches. Waits until there is one.

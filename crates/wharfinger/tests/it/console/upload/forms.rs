@@ -83,13 +83,13 @@ fn everything_works_without_scripts() {
 fn a_form_of_another_site_or_scope_is_refused() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    let before = rows(data.path());
     let one = sign_in_by_form(&server, "one");
+    let reader = sign_in_by_form(&server, "reader");
+    let before = rows(data.path());
     for csrf in ["", "wrong"] {
         let answer = server.send(&form(&one, csrf, "a.json", b"[]"));
         assert_eq!(answer.status, 403, "{}", answer.text());
     }
-    let reader = sign_in_by_form(&server, "reader");
     assert_eq!(post(&server, &reader, "a.json", b"[]").status, 403);
     assert_eq!(reader.get(&server, "/console/upload").status, 403);
     for request in [

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::{NARROW, WIDE, open};
 use super::{Sample, keys, notice, send, shown, upload};
 use crate::support::fixture;
-use crate::support::server::{Server, run};
+use crate::support::server::{Server, program};
 use crate::support::v1::get;
 
 const SHOP: &str = "\
@@ -86,13 +86,13 @@ fn the_command_line_takes_the_mapping_of_the_page() {
         file.path().to_str().unwrap(),
     );
     let command = [
-        "convert", csv, "--map", map, "--from", "native", "--to", "native",
+        "convert", csv, "--map", map, "--from", "native", "--to", "native", "--org", "TRK001",
     ];
-    let made = run(data.path(), &command);
-    let made = String::from_utf8(made.stdout).unwrap();
+    let output = program().args(command).output().unwrap();
+    let made = String::from_utf8_lossy(&output.stdout);
     assert!(
-        made.lines().next().unwrap().contains("\"key\":\"B-17\""),
-        "{made}"
+        made.lines().count() == 1 && made.contains("\"key\":\"B-17\""),
+        "{output:?}"
     );
     // And the page takes a mapping file.
     browser.find(".others summary").click();
@@ -134,7 +134,7 @@ fn a_preset_is_recognised_by_the_columns() {
     super::super::show(&browser, &server, "/console/upload");
     let csv = "order_number,date,item_quantity\n1,2026-11-30,1\n";
     upload(&browser, &Sample::new("export.csv", csv));
-    browser.find(".others summary").click();
+    browser.find(".others:has([value=by-hand]) summary").click();
     browser.find("[value=by-hand]").click();
     browser.wait("document.querySelector('#to-0')");
 }
