@@ -38,7 +38,7 @@ fn root() -> PathBuf {
 /// compared.
 #[test]
 fn pictures_of_the_console_can_be_taken() {
-    const BYTES_MAX: usize = 200 << 10;
+    const BYTES_MAX: usize = 400 << 10;
     let is_wanted = std::env::var_os("UPDATE_PICTURES").is_some();
     let demo = Demo::start();
     let browser = Browser::start(WIDE.0, WIDE.1);
