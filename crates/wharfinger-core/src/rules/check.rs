@@ -1,48 +1,42 @@
 //! Checks an expression before it is ever evaluated: names exist, operands fit, and the work is bounded. Rewrites what CEL does not
 //! do by itself: `has()` of an attribute, whole numbers beside amounts, and regular expressions.
 
-use cel::common::ast::operators as op;
-use cel::common::ast::{
-    CallExpr, ComprehensionExpr, Expr, ListExpr, LiteralValue, SelectExpr, SourceInfo,
-};
+use cel::common::ast::{ComprehensionExpr, Expr, ListExpr, LiteralValue, SelectExpr, SourceInfo};
 use cel::parser::Expression;
 use regex::Regex;
 
 use super::compile::{Compiled, Fault};
-use super::rewrite::{
-    as_number, collected, compiled_pattern, is_accumulator, is_present, keeps_elements, of_literal,
-};
+use super::cost::Cost;
+use super::rewrite::{collected, is_present, keeps_elements, of_literal};
 use super::shape::Shape;
-
-/// The function that calls with a regular expression become: the text, and the position among the rule's regular expressions.
-pub(super) const MATCHES: &str = "matches_at";
 
 /// Most levels of an expression.
 const DEPTH_MAX: usize = 40;
-/// Most loops inside one another.
-const LOOPS_MAX: u32 = 2;
-/// Most texts that are joined.
-const JOINS_MAX: u32 = 8;
-const FUNCTIONS: &str = "size, contains, startsWith, endsWith, matches, has, exists, exists_one, all, map, filter, int, double, string";
+/// Most loops inside one another: none is in another.
+const LOOPS_MAX: usize = 1;
 
-/// Checks and rewrites an expression.
-pub(super) fn check(expression: &Expression, source: &SourceInfo) -> Result<Compiled, Fault> {
+/// Checks and rewrites an expression. Its first regular expression gets the position `first_regex`.
+pub(super) fn check(
+    (expression, source): (&Expression, &SourceInfo),
+    first_regex: usize,
+) -> Result<Compiled, Fault> {
     let mut checking = Checking {
         source,
         variables: Vec::new(),
         regexes: Vec::new(),
-        nodes: 0,
+        first_regex,
+        cost: Cost::default(),
         loops: 0,
-        loops_max: 0,
-        joins: 0,
-        longest_literal: 0,
         depth: 0,
         kept: None,
         names: Vec::new(),
         names_metadata: false,
     };
     let mut expression = expression.clone();
-    let shape = checking.expression(&mut expression)?;
+    let mut shape = checking.expression(&mut expression)?;
+    if let (Shape::Unknown, Expr::Literal(_)) = (shape, &expression.expr) {
+        shape = Shape::Number;
+    }
     match shape {
         Shape::Bool | Shape::Data | Shape::Unknown => {}
         _ => {
@@ -55,24 +49,22 @@ pub(super) fn check(expression: &Expression, source: &SourceInfo) -> Result<Comp
     Ok(Compiled {
         expression,
         regexes: checking.regexes,
-        nodes: checking.nodes,
-        loops: checking.loops_max,
-        longest_literal: checking.longest_literal,
+        cost: checking.cost,
         names: checking.names,
         names_metadata: checking.names_metadata,
     })
 }
 
-struct Checking<'s> {
+pub(super) struct Checking<'s> {
     source: &'s SourceInfo,
     /// The variables of the loops around, innermost last.
-    variables: Vec<(String, Shape)>,
-    regexes: Vec<Regex>,
-    nodes: u64,
-    loops: u32,
-    loops_max: u32,
-    joins: u32,
-    longest_literal: u64,
+    pub(super) variables: Vec<(String, Shape)>,
+    pub(super) regexes: Vec<Regex>,
+    /// The position of the first of them among those of all rules.
+    pub(super) first_regex: usize,
+    pub(super) cost: Cost,
+    /// How many loops are around.
+    loops: usize,
     depth: usize,
     /// The variable of a loop that may collect its elements.
     kept: Option<String>,
@@ -81,7 +73,7 @@ struct Checking<'s> {
 }
 
 impl Checking<'_> {
-    fn fault<T>(&self, id: u64, message: impl Into<String>) -> Result<T, Fault> {
+    pub(super) fn fault<T>(&self, id: u64, message: impl Into<String>) -> Result<T, Fault> {
         let start = self.source.offset_for(id).map_or(0, |(start, _)| start);
         Err(Fault {
             at: start as usize,
@@ -89,8 +81,8 @@ impl Checking<'_> {
         })
     }
 
-    fn expression(&mut self, expression: &mut Expression) -> Result<Shape, Fault> {
-        self.nodes += 1;
+    pub(super) fn expression(&mut self, expression: &mut Expression) -> Result<Shape, Fault> {
+        self.cost.nodes[self.loops] += 1;
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return self.fault(
@@ -101,7 +93,12 @@ impl Checking<'_> {
         let id = expression.id;
         let shape = match &mut expression.expr {
             Expr::Ident(name) => self.variable(id, name),
-            Expr::Literal(literal) => Ok(of_literal(literal)),
+            Expr::Literal(literal) => {
+                if let LiteralValue::String(text) = literal {
+                    self.cost.literal_bytes += text.inner().len() as u64;
+                }
+                Ok(of_literal(literal))
+            }
             Expr::List(list) => self.list(list),
             Expr::Comprehension(comprehension) => self.comprehension(id, comprehension),
             Expr::Call(call) => self.call(id, call),
@@ -122,7 +119,7 @@ impl Checking<'_> {
     }
 
     /// As [`Self::expression`], of a value that is compared, joined or made part of a list.
-    fn value(&mut self, expression: &mut Expression) -> Result<Shape, Fault> {
+    pub(super) fn value(&mut self, expression: &mut Expression) -> Result<Shape, Fault> {
         let shape = self.expression(expression)?;
         if shape.is_container() {
             let message = format!(
@@ -151,15 +148,16 @@ impl Checking<'_> {
     }
 
     fn list(&mut self, list: &mut ListExpr) -> Result<Shape, Fault> {
-        self.longest_literal = self.longest_literal.max(list.elements.len() as u64);
+        let length = list.elements.len() as u64;
+        self.cost.longest_literal = self.cost.longest_literal.max(length);
         for element in &mut list.elements {
             // `filter()` collects elements as they are.
             let is_kept =
                 matches!(&element.expr, Expr::Ident(name) if self.kept.as_deref() == Some(name));
             if is_kept {
                 self.expression(element)?;
-            } else {
-                self.value(element)?;
+            } else if self.value(element)?.may_be_container() {
+                self.cost.wholes[self.loops] += 1;
             }
         }
         Ok(Shape::List)
@@ -224,15 +222,13 @@ impl Checking<'_> {
             );
             return self.fault(comprehension.iter_range.id, message);
         };
-        self.loops += 1;
-        self.loops_max = self.loops_max.max(self.loops);
-        if self.loops > LOOPS_MAX {
-            return self.fault(
-                id,
-                format!("has more than {LOOPS_MAX} loops inside one another"),
-            );
-        }
         let makes_list = matches!(comprehension.accu_init.expr, Expr::List(_));
+        if self.loops >= LOOPS_MAX {
+            return self.fault(id, "has a loop inside a loop; loops must not be nested");
+        }
+        // A loop copies each element, and once more if it collects it.
+        self.cost.wholes[self.loops] += 1 + u64::from(makes_list);
+        self.loops += 1;
         let is_test = matches!(
             comprehension.accu_init.expr,
             Expr::Literal(LiteralValue::Boolean(_))
@@ -286,214 +282,20 @@ impl Checking<'_> {
         checked.map(drop)
     }
 
-    fn call(&mut self, id: u64, call: &mut CallExpr) -> Result<Shape, Fault> {
-        if let Some(target) = &mut call.target {
-            let shape = self.expression(target)?;
-            return self.member(id, call, shape);
-        }
-        let name = call.func_name.clone();
-        match name.as_str() {
-            op::LOGICAL_AND | op::LOGICAL_OR | op::LOGICAL_NOT | op::NOT_STRICTLY_FALSE => {
-                for argument in &mut call.args {
-                    let shape = self.value(argument)?;
-                    if !matches!(shape, Shape::Bool | Shape::Data | Shape::Unknown) {
-                        let message =
-                            format!("must be true or false here, but is {}", shape.name());
-                        return self.fault(argument.id, message);
-                    }
-                }
-                Ok(Shape::Bool)
-            }
-            op::EQUALS
-            | op::NOT_EQUALS
-            | op::LESS
-            | op::LESS_EQUALS
-            | op::GREATER
-            | op::GREATER_EQUALS => {
-                let shapes = self.values(call)?;
-                self.comparable(id, &shapes)?;
-                Ok(Shape::Bool)
-            }
-            op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::MODULO => {
-                self.arithmetic(id, call)
-            }
-            op::NEGATE => Ok(self
-                .values(call)?
-                .first()
-                .copied()
-                .unwrap_or(Shape::Unknown)),
-            op::CONDITIONAL => {
-                let shapes = self.values(call)?;
-                Ok(match shapes.as_slice() {
-                    [_, one, other] if one == other => *one,
-                    _ => Shape::Unknown,
-                })
-            }
-            op::IN => self.is_in(call),
-            op::INDEX => self.index(id, call),
-            "size" => {
-                for argument in &mut call.args {
-                    self.expression(argument)?;
-                }
-                Ok(Shape::Int)
-            }
-            "int" | "double" | "string" => {
-                self.values(call)?;
-                Ok(match name.as_str() {
-                    "int" => Shape::Int,
-                    "double" => Shape::Number,
-                    _ => Shape::Text,
-                })
-            }
-            "matches" => self.matches(id, call),
-            _ => self.fault(
-                id,
-                format!("unknown function `{name}`; functions: {FUNCTIONS}"),
-            ),
-        }
+    /// Counts texts that are looked at.
+    pub(super) fn count_texts(&mut self, texts: u64) {
+        self.cost.texts[self.loops] += texts;
     }
 
-    /// A call on a value, such as `order.key.startsWith("A")`.
-    fn member(&mut self, id: u64, call: &mut CallExpr, target: Shape) -> Result<Shape, Fault> {
-        let name = call.func_name.clone();
-        match name.as_str() {
-            "size" => {
-                self.values(call)?;
-                Ok(Shape::Int)
-            }
-            "contains" | "startsWith" | "endsWith" | "matches" => {
-                if !matches!(target, Shape::Text | Shape::Data | Shape::Unknown) {
-                    return self.fault(
-                        id,
-                        format!("{name}() is a function of texts, not of {}", target.name()),
-                    );
-                }
-                if name == "matches" {
-                    return self.matches(id, call);
-                }
-                self.values(call)?;
-                Ok(Shape::Bool)
-            }
-            _ => self.fault(
-                id,
-                format!("unknown function `{name}`; functions: {FUNCTIONS}"),
-            ),
-        }
+    /// Counts a list or an object that is copied or compared.
+    pub(super) fn count_whole(&mut self) {
+        self.cost.wholes[self.loops] += 1;
     }
 
-    fn values(&mut self, call: &mut CallExpr) -> Result<Vec<Shape>, Fault> {
-        let arguments = call.args.iter_mut();
-        arguments.map(|argument| self.value(argument)).collect()
-    }
-
-    fn comparable(&self, id: u64, shapes: &[Shape]) -> Result<(), Fault> {
-        let kind = |shape: Shape| match shape {
-            Shape::Int | Shape::Number => Some(Shape::Number),
-            Shape::Text | Shape::Bool | Shape::List => Some(shape),
-            _ => None,
-        };
-        if let [one, other] = shapes
-            && let (Some(one), Some(other)) = (kind(*one), kind(*other))
-            && one != other
-        {
-            return self.fault(id, format!("compares {} with {}", one.name(), other.name()));
-        }
-        Ok(())
-    }
-
-    /// CEL does not mix whole numbers with others in arithmetic. Whole numbers beside amounts become numbers like them.
-    fn arithmetic(&mut self, id: u64, call: &mut CallExpr) -> Result<Shape, Fault> {
-        let shapes = self.values(call)?;
-        if shapes.contains(&Shape::Bool) {
-            return self.fault(id, "calculates with true or false");
-        }
-        if shapes.contains(&Shape::Number) {
-            for (argument, shape) in call.args.iter_mut().zip(&shapes) {
-                if *shape == Shape::Text {
-                    return self.fault(argument.id, "calculates with a text");
-                }
-                if *shape == Shape::Int {
-                    as_number(argument);
-                }
-            }
-            return Ok(Shape::Number);
-        }
-        if shapes.iter().all(|shape| *shape == Shape::Int) {
-            return Ok(Shape::Int);
-        }
-        if call.func_name == op::ADD {
-            if self
-                .variables
-                .iter()
-                .any(|(name, _)| is_accumulator(name, call))
-            {
-                return Ok(Shape::Unknown);
-            }
-            self.joins += 1;
-            if self.joins > JOINS_MAX {
-                return self.fault(id, format!("joins more than {JOINS_MAX} texts"));
-            }
-            let is_text = shapes.contains(&Shape::Text);
-            return Ok(if is_text { Shape::Text } else { Shape::Unknown });
-        }
-        Ok(Shape::Unknown)
-    }
-
-    fn is_in(&mut self, call: &mut CallExpr) -> Result<Shape, Fault> {
-        if let [wanted, list] = call.args.as_mut_slice() {
-            self.value(wanted)?;
-            let shape = self.expression(list)?;
-            if !matches!(
-                shape,
-                Shape::Texts | Shape::List | Shape::Data | Shape::Unknown
-            ) {
-                return self.fault(list.id, format!("`in` takes a list, not {}", shape.name()));
-            }
-        }
-        Ok(Shape::Bool)
-    }
-
-    fn index(&mut self, id: u64, call: &mut CallExpr) -> Result<Shape, Fault> {
-        let [list, at] = call.args.as_mut_slice() else {
-            return self.fault(id, "an index takes one value");
-        };
-        let shape = self.expression(list)?;
-        self.value(at)?;
-        match shape.element() {
-            Some(element) => Ok(element),
-            None => self.fault(
-                id,
-                format!("{} has no index; use a dot and a name", shape.name()),
-            ),
-        }
-    }
-
-    /// Compiles a regular expression now, so that none is compiled for an order.
-    fn matches(&mut self, id: u64, call: &mut CallExpr) -> Result<Shape, Fault> {
-        let text = match call.target.take() {
-            Some(target) => *target,
-            None if call.args.len() == 2 => {
-                let mut text = call.args.remove(0);
-                self.value(&mut text)?;
-                text
-            }
-            None => return self.fault(id, "matches() takes a text and a regular expression"),
-        };
-        let [pattern] = call.args.as_slice() else {
-            return self.fault(id, "matches() takes one regular expression");
-        };
-        let regex = match compiled_pattern(pattern) {
-            Ok(regex) => regex,
-            Err(message) => return self.fault(pattern.id, message),
-        };
-        let at = i64::try_from(self.regexes.len()).unwrap_or(i64::MAX);
-        self.regexes.push(regex);
-        let position = Expression {
-            id: pattern.id,
-            expr: Expr::Literal(LiteralValue::Int(at.into())),
-        };
-        MATCHES.clone_into(&mut call.func_name);
-        call.args = vec![text, position];
-        Ok(Shape::Bool)
+    /// Counts a search in a list: a loop over it.
+    pub(super) fn count_search(&mut self) {
+        self.count_whole();
+        self.cost.nodes[self.loops + 1] += 1;
+        self.cost.texts[self.loops + 1] += 1;
     }
 }

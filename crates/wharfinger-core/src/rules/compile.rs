@@ -8,6 +8,7 @@ use cel::{Env, Program};
 use regex::Regex;
 
 use super::check;
+use super::cost::Cost;
 use super::{NAME_CHARS_MAX, RULES_MAX, Rule, SENTENCE_CHARS_MAX, WHEN_CHARS_MAX};
 
 /// Most operators, brackets, dots and commas in an expression. The parser needs stack for each, whatever it reports afterwards.
@@ -22,14 +23,10 @@ static ENV: LazyLock<Env> = LazyLock::new(|| Env::stdlib().with_optional_support
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) expression: Expression,
-    /// The regular expressions, by their positions in the calls.
+    /// The regular expressions, in the order of their positions in the calls. Taken when the rule becomes one of a set.
     pub(super) regexes: Vec<Regex>,
-    /// How many nodes it has.
-    pub(super) nodes: u64,
-    /// How many loops are inside one another.
-    pub(super) loops: u32,
-    /// The length of the longest list that is written in it.
-    pub(super) longest_literal: u64,
+    /// How much work it is.
+    pub(super) cost: Cost,
     /// The attributes that it names, such as `order.customer.email`.
     pub(super) names: Vec<Vec<String>>,
     /// Whether it names data of the sender.
@@ -145,8 +142,11 @@ pub(super) fn check_list(rules: &[Rule]) -> Result<(), RuleError> {
     Ok(())
 }
 
-/// Compiles an expression. The error has the line and the column.
-pub(super) fn compile(when: &str) -> Result<Compiled, (Option<(usize, usize)>, String)> {
+/// Why an expression does not compile, with the line and the column.
+pub(super) type Placed = (Option<(usize, usize)>, String);
+
+/// Compiles an expression. Its first regular expression gets the position `first_regex`.
+pub(super) fn compile(when: &str, first_regex: usize) -> Result<Compiled, Placed> {
     let placed = |fault: Fault| (Some(line_and_column(when, fault.at)), fault.message);
     check_size(when).map_err(placed)?;
     let program = ENV.compile(when).map_err(|errors| {
@@ -158,11 +158,11 @@ pub(super) fn compile(when: &str) -> Result<Compiled, (Option<(usize, usize)>, S
         );
         (place, message)
     })?;
-    compiled(&program).map_err(placed)
+    compiled(&program, first_regex).map_err(placed)
 }
 
-fn compiled(program: &Program) -> Result<Compiled, Fault> {
-    check::check(program.expression(), program.source_info())
+fn compiled(program: &Program, first_regex: usize) -> Result<Compiled, Fault> {
+    check::check((program.expression(), program.source_info()), first_regex)
 }
 
 /// Refuses what could exhaust the parser's stack.

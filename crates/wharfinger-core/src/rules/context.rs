@@ -8,17 +8,16 @@ use cel::objects::{Key, Map};
 use cel::{Context, Env, ExecutionError, Value};
 use regex::Regex;
 
-use super::Of;
-use super::check::MATCHES;
+use super::calls::MATCHES;
 use super::compile::Compiled;
+use super::cost::{Budget, Extent, ORDER_WORK_MAX};
 use super::reason::reason;
+use super::{BATCH_TOO_LONG, Of};
 use crate::canonical::{Address, Customer, Json, Line, Order, References};
 use crate::order::amount::Amount;
 
-/// The most work of all rules on one order, in nodes that are evaluated, each with a short text. About 0.2 seconds.
-const WORK_MAX: u64 = 2_000_000;
-/// A text counts once more for each so many bytes.
-const TEXT_BYTES: u64 = 256;
+/// How many values a line has.
+const LINE_VALUES: u64 = 10;
 /// Most levels of data of the sender. Orders have fewer.
 const DATA_DEPTH_MAX: usize = 64;
 
@@ -27,47 +26,49 @@ static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 /// An order that rules are evaluated on.
 pub(super) struct Subject {
     order: Value,
-    /// The length of the longest list.
-    longest_list: u64,
-    /// The length of the longest text, or of all data of the sender.
-    longest_text: u64,
+    /// The order and the functions, for all rules.
+    context: Context<'static, 'static>,
+    extent: Extent,
     work_left: u64,
 }
 
 impl Subject {
-    pub(super) fn new(order: &Order, of: Of<'_>, with_metadata: bool) -> Self {
+    /// `regexes` are those of all rules.
+    pub(super) fn new(
+        (order, of): (&Order, Of<'_>),
+        with_metadata: bool,
+        regexes: &Arc<[Regex]>,
+    ) -> Self {
         let mut making = Making {
-            longest_list: 0,
-            longest_text: 0,
+            extent: Extent::default(),
             with_metadata,
         };
+        let order = making.order(order, of);
+        let mut context = Context::with_env(Arc::clone(&ENV));
+        context.add_variable_from_value("order", order.clone());
+        if !regexes.is_empty() {
+            add_matches(&mut context, Arc::clone(regexes));
+        }
         Self {
-            order: making.order(order, of),
-            longest_list: making.longest_list,
-            longest_text: making.longest_text,
-            work_left: WORK_MAX,
+            order,
+            context,
+            extent: making.extent,
+            work_left: ORDER_WORK_MAX,
         }
     }
 
-    /// Whether a rule matches.
+    /// Whether a rule matches. Takes its work from the budget.
     ///
     /// # Errors
     /// It cannot be evaluated. The text says why, without a value of the order.
-    pub(super) fn evaluate(&mut self, rule: &Compiled) -> Result<bool, String> {
-        let lists = self.longest_list.max(rule.longest_literal) + 1;
-        let per_node = 1 + self.longest_text / TEXT_BYTES;
-        let work = lists.checked_pow(rule.loops).and_then(|loops| {
-            let nodes = loops.checked_mul(rule.nodes)?;
-            nodes.checked_mul(per_node)
-        });
-        let left = work.and_then(|work| self.work_left.checked_sub(work));
+    pub(super) fn evaluate(&mut self, rule: &Compiled, budget: &Budget) -> Result<bool, String> {
+        let work = rule.cost.on(&self.extent);
+        let left = self.work_left.checked_sub(work);
         self.work_left = left.ok_or("the order is too large for this rule")?;
-        let mut context = Context::with_env(Arc::clone(&ENV));
-        context.add_variable_from_value("order", self.order.clone());
-        if !rule.regexes.is_empty() {
-            add_matches(&mut context, rule.regexes.clone());
+        if !budget.take(work) {
+            return Err(BATCH_TOO_LONG.to_owned());
         }
-        match Value::resolve(&rule.expression, &context) {
+        match Value::resolve(&rule.expression, &self.context) {
             Ok(Value::Bool(is_match)) => Ok(is_match),
             Ok(_) => Err("it is neither true nor false for this order".to_owned()),
             Err(error) => Err(self.explain(rule, &error)),
@@ -101,7 +102,7 @@ impl Subject {
 }
 
 /// Makes regular expressions callable. They were compiled with the rule.
-fn add_matches(context: &mut Context<'_, '_>, regexes: Vec<Regex>) {
+fn add_matches(context: &mut Context<'_, '_>, regexes: Arc<[Regex]>) {
     let matches = move |text: Arc<String>, at: i64| -> Result<bool, ExecutionError> {
         let regex = usize::try_from(at).ok().and_then(|at| regexes.get(at));
         let regex =
@@ -114,8 +115,7 @@ fn add_matches(context: &mut Context<'_, '_>, regexes: Vec<Regex>) {
 
 /// Makes the values of an order.
 struct Making {
-    longest_list: u64,
-    longest_text: u64,
+    extent: Extent,
     with_metadata: bool,
 }
 
@@ -179,6 +179,7 @@ impl Making {
     }
 
     fn line(&mut self, line: &Line) -> Value {
+        self.extent.values += LINE_VALUES;
         object([
             ("quantity", number(Some(&line.quantity))),
             ("sku", self.text(line.sku.as_deref())),
@@ -207,12 +208,19 @@ impl Making {
     }
 
     fn note_list(&mut self, length: usize) {
-        self.longest_list = self.longest_list.max(length as u64);
+        self.extent.longest_list = self.extent.longest_list.max(length as u64);
+        self.extent.values += length as u64;
+    }
+
+    fn note_text(&mut self, text: &str) {
+        let length = text.len() as u64;
+        self.extent.longest_text = self.extent.longest_text.max(length);
+        self.extent.text_bytes += length;
     }
 
     fn text(&mut self, text: Option<&str>) -> Value {
         let Some(text) = text else { return Value::Null };
-        self.longest_text = self.longest_text.max(text.len() as u64);
+        self.note_text(text);
         Value::String(Arc::new(text.to_owned()))
     }
 
@@ -226,7 +234,6 @@ impl Making {
         let Some(data) = data.filter(|_| self.with_metadata) else {
             return empty();
         };
-        self.longest_text = self.longest_text.max(data.as_str().len() as u64);
         let read = serde_json::from_str::<serde_json::Value>(data.as_str());
         read.map_or_else(|_| empty(), |read| self.of_json(read, 0))
     }
@@ -243,7 +250,10 @@ impl Making {
                 (None, Some(number)) => Value::Float(number),
                 (None, None) => Value::Null,
             },
-            serde_json::Value::String(text) => Value::String(text.into()),
+            serde_json::Value::String(text) => {
+                self.note_text(&text);
+                Value::String(text.into())
+            }
             serde_json::Value::Array(items) => {
                 self.note_list(items.len());
                 let items = items.into_iter().map(|item| self.of_json(item, depth + 1));

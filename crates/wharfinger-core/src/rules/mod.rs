@@ -9,23 +9,29 @@
 //! Amounts are compared as binary floating point: CEL has no decimals. Nothing that is stored is computed with them. The total of an
 //! order is summed exactly, and converted once.
 //!
-//! An evaluation is bounded before it runs: a rule has a size, loops are nested twice at most, and the work of a rule on an order
-//! is estimated. A rule that fails on an order holds it, and says why without the order's values.
+//! An evaluation is bounded before it runs: a rule has a size, no loop is inside a loop, and the work of a rule on an order
+//! is estimated. An order has a budget, and so have all orders of a batch. A rule that fails on an order holds it, and says why without the order's values.
 //!
 //! May import: `canonical`, `order`.
 
+mod calls;
 mod check;
 mod compile;
 mod context;
+mod cost;
 mod reason;
 mod rewrite;
 mod shape;
 
+use std::sync::Arc;
+
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use self::compile::Compiled;
 pub use self::compile::RuleError;
 use self::context::Subject;
+pub use self::cost::Budget;
 use crate::canonical::Order;
 
 /// Most rules of an organisation.
@@ -36,6 +42,9 @@ pub const NAME_CHARS_MAX: usize = 100;
 pub const WHEN_CHARS_MAX: usize = 2_000;
 /// Most characters in the sentence of a rule.
 pub const SENTENCE_CHARS_MAX: usize = 500;
+
+/// Why orders are held after the work that a batch may take was done.
+const BATCH_TOO_LONG: &str = "the rules would take too long on this batch";
 
 /// A rule, as it was set.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -65,6 +74,8 @@ pub struct Hold {
 pub struct RuleSet {
     /// Each with its expression, or why it does not compile.
     rules: Vec<(Rule, Result<Compiled, String>)>,
+    /// The regular expressions of all rules, by their positions in the calls.
+    regexes: Arc<[Regex]>,
 }
 
 /// What an order is, beside its content.
@@ -83,26 +94,30 @@ impl RuleSet {
     /// There are too many, or one of them is too long, has the name of another, or does not compile.
     pub fn compile(rules: &[Rule]) -> Result<Self, RuleError> {
         compile::check_list(rules)?;
+        let mut regexes = Vec::new();
         let compiled = rules.iter().enumerate().map(|(at, rule)| {
-            let compiled = compile::compile(&rule.when);
+            let compiled = compiled(&rule.when, &mut regexes);
             let compiled = compiled.map_err(|fault| RuleError::of(at, "when", fault))?;
             Ok((rule.clone(), Ok(compiled)))
         });
         Ok(Self {
             rules: compiled.collect::<Result<_, _>>()?,
+            regexes: regexes.into(),
         })
     }
 
     /// Compiles stored rules. One that does not compile any more fails on every order, and so holds it.
     #[must_use]
     pub fn of_stored(rules: Vec<Rule>) -> Self {
+        let mut regexes = Vec::new();
         let compiled = rules.into_iter().map(|rule| {
-            let compiled = compile::compile(&rule.when);
+            let compiled = compiled(&rule.when, &mut regexes);
             let compiled = compiled.map_err(|(_, why)| format!("the rule does not compile: {why}"));
             (rule, compiled)
         });
         Self {
             rules: compiled.collect(),
+            regexes: regexes.into(),
         }
     }
 
@@ -117,36 +132,58 @@ impl RuleSet {
         self.rules.is_empty()
     }
 
-    /// The first rule that holds an order, because it matches or because it fails. `None` if the order may go on.
+    /// The first rule that holds an order, because it matches or because it fails. `None` if the order may go on. Takes its work
+    /// from the budget. After that is spent, the first rule holds every order.
     #[must_use]
-    pub fn find(&self, order: &Order, of: Of<'_>) -> Option<Hold> {
-        self.each(order, of).next()
+    pub fn find(&self, order: &Order, of: Of<'_>, budget: &Budget) -> Option<Hold> {
+        if budget.is_spent() {
+            let error = Some(BATCH_TOO_LONG.to_owned());
+            return self.rules().next().map(|rule| Hold::of(rule, error));
+        }
+        self.each(order, of, budget).next()
     }
 
-    /// All rules that would hold an order, in their order.
+    /// All rules that would hold an order, in their order. Takes their work from the budget.
     #[must_use]
-    pub fn find_all(&self, order: &Order, of: Of<'_>) -> Vec<Hold> {
-        self.each(order, of).collect()
+    pub fn find_all(&self, order: &Order, of: Of<'_>, budget: &Budget) -> Vec<Hold> {
+        self.each(order, of, budget).collect()
     }
 
-    fn each(&self, order: &Order, of: Of<'_>) -> impl Iterator<Item = Hold> {
-        let compiled = self.rules.iter().filter_map(|(_, rule)| rule.as_ref().ok());
-        let names_metadata = compiled.into_iter().any(|rule| rule.names_metadata);
-        let mut subject = Subject::new(order, of, names_metadata);
+    fn each<'r>(
+        &'r self,
+        order: &Order,
+        of: Of<'_>,
+        budget: &'r Budget,
+    ) -> impl Iterator<Item = Hold> + use<'r> {
+        let mut compiled = self.rules.iter().filter_map(|(_, rule)| rule.as_ref().ok());
+        let names_metadata = compiled.any(|rule| rule.names_metadata);
+        let mut subject = Subject::new((order, of), names_metadata, &self.regexes);
         self.rules.iter().filter_map(move |(rule, compiled)| {
             let found = compiled.as_ref().map_err(Clone::clone);
-            let error = match found.and_then(|rule| subject.evaluate(rule)) {
-                Ok(true) => None,
-                Ok(false) => return None,
-                Err(why) => Some(why),
-            };
-            Some(Hold {
-                rule: rule.name.clone(),
-                sentence: rule.sentence.clone(),
-                error,
-            })
+            match found.and_then(|rule| subject.evaluate(rule, budget)) {
+                Ok(true) => Some(Hold::of(rule, None)),
+                Ok(false) => None,
+                Err(why) => Some(Hold::of(rule, Some(why))),
+            }
         })
     }
+}
+
+impl Hold {
+    fn of(rule: &Rule, error: Option<String>) -> Self {
+        Self {
+            rule: rule.name.clone(),
+            sentence: rule.sentence.clone(),
+            error,
+        }
+    }
+}
+
+/// Compiles an expression, and moves its regular expressions to those of all rules.
+fn compiled(when: &str, regexes: &mut Vec<Regex>) -> Result<Compiled, compile::Placed> {
+    let mut compiled = compile::compile(when, regexes.len())?;
+    regexes.append(&mut compiled.regexes);
+    Ok(compiled)
 }
 
 #[cfg(test)]

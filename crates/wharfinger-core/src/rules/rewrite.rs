@@ -10,21 +10,45 @@ use super::shape::Shape;
 /// Most memory of a compiled regular expression, in bytes.
 const REGEX_BYTES_MAX: usize = 256 << 10;
 
-/// Compiles a regular expression that is written in a rule.
-pub(super) fn compiled_pattern(pattern: &Expression) -> Result<Regex, &'static str> {
+/// A regular expression counts once for each so many bytes, as it is written to be matched.
+const REGEX_BYTES: usize = 4 << 10;
+
+/// Compiles a regular expression that is written in a rule. Returns how much matching counts too.
+pub(super) fn compiled_pattern(pattern: &Expression) -> Result<(Regex, u64), String> {
     let Expr::Literal(LiteralValue::String(written)) = &pattern.expr else {
-        return Err("the regular expression must be written in the rule as text");
+        return Err("the regular expression must be written in the rule as text".to_owned());
     };
-    let mut builder = RegexBuilder::new(written.inner());
-    builder
-        .size_limit(REGEX_BYTES_MAX)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => {
-                "the regular expression is too large; use fewer or smaller repetitions"
+    let mut size = REGEX_BYTES;
+    loop {
+        let mut builder = RegexBuilder::new(written.inner());
+        match builder.size_limit(size).build() {
+            Ok(regex) => return Ok((regex, (size / REGEX_BYTES) as u64)),
+            Err(regex::Error::CompiledTooBig(_)) if size < REGEX_BYTES_MAX => size *= 2,
+            Err(regex::Error::CompiledTooBig(_)) => {
+                let message =
+                    "the regular expression is too large; use fewer or smaller repetitions";
+                return Err(message.to_owned());
             }
-            _ => "is not a regular expression that can be matched in linear time",
-        })
+            Err(error) => {
+                let shown = error.to_string();
+                let why = shown.lines().last().unwrap_or_default().trim();
+                let why = why.strip_prefix("error: ").unwrap_or(why);
+                return Err(format!("the regular expression is wrong: {why}"));
+            }
+        }
+    }
+}
+
+/// Whether a number is written with a minus.
+pub(super) fn is_negative(number: &Expression) -> bool {
+    match &number.expr {
+        Expr::Literal(LiteralValue::Int(whole)) => *whole.inner() < 0,
+        Expr::Call(call) => {
+            let is_literal = |argument: &Expression| matches!(argument.expr, Expr::Literal(_));
+            call.func_name == op::NEGATE && call.args.iter().all(is_literal)
+        }
+        _ => false,
+    }
 }
 
 pub(super) fn of_literal(literal: &LiteralValue) -> Shape {
@@ -33,7 +57,8 @@ pub(super) fn of_literal(literal: &LiteralValue) -> Shape {
         LiteralValue::Double(_) => Shape::Number,
         LiteralValue::Int(_) => Shape::Int,
         LiteralValue::String(_) => Shape::Text,
-        LiteralValue::Bytes(_) | LiteralValue::Null | LiteralValue::UInt(_) => Shape::Unknown,
+        LiteralValue::Null => Shape::Null,
+        LiteralValue::Bytes(_) | LiteralValue::UInt(_) => Shape::Unknown,
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) enum Shape {
     Int,
     /// True or false.
     Bool,
+    /// Nothing, as it is written in a rule.
+    Null,
     /// JSON that the sender chose.
     Data,
     /// Not known before the evaluation.
@@ -57,6 +59,7 @@ impl Shape {
             Self::Number => "a number",
             Self::Int => "a whole number",
             Self::Bool => "true or false",
+            Self::Null => "null",
             Self::Data => "data of the sender",
             Self::Unknown => "a value",
         }
@@ -77,6 +80,7 @@ impl Shape {
             | Self::Number
             | Self::Int
             | Self::Bool
+            | Self::Null
             | Self::Data
             | Self::Unknown => false,
         }
@@ -97,8 +101,19 @@ impl Shape {
             | Self::Text
             | Self::Number
             | Self::Int
-            | Self::Bool => None,
+            | Self::Bool
+            | Self::Null => None,
         }
+    }
+
+    /// Whether the value that it stands for may be a list or an object.
+    pub(super) fn may_be_container(self) -> bool {
+        self.is_container() || matches!(self, Self::List | Self::Data | Self::Unknown)
+    }
+
+    /// Whether the value that it stands for may be a text, or have some.
+    pub(super) fn may_be_text(self) -> bool {
+        self.may_be_container() || self == Self::Text
     }
 
     /// What its attribute with this name is.
@@ -118,7 +133,7 @@ impl Shape {
                     "a list has no attribute `{name}`; use size(), exists(), all(), or an index such as [0]"
                 ));
             }
-            Self::Text | Self::Number | Self::Int | Self::Bool => {
+            Self::Text | Self::Number | Self::Int | Self::Bool | Self::Null => {
                 return Err(format!("{} has no attribute `{name}`", self.name()));
             }
         };
