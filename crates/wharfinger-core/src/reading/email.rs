@@ -34,12 +34,12 @@ pub fn is_mentioned(text: &str, address: &str) -> bool {
     stands_in(text, &wanted) || text.contains('\\') && stands_in(&without_escapes(text), &wanted)
 }
 
-/// Whether the name of a file has an address in it, in any spelling. What stands beside it does not count: names join their parts
-/// with points, hyphens and underscores, which addresses contain too.
+/// Whether the name of a file, or a note, has an address in it, in any spelling. What stands beside it does not count: names join
+/// their parts with points, hyphens and underscores, which addresses contain too.
 #[must_use]
-pub fn is_in_file_name(name: &str, address: &str) -> bool {
+pub fn is_beside_anything(text: &str, address: &str) -> bool {
     let wanted = normal(address);
-    !wanted.is_empty() && name.to_ascii_lowercase().contains(&*wanted)
+    !wanted.is_empty() && text.to_ascii_lowercase().contains(&*wanted)
 }
 
 fn stands_in(text: &str, wanted: &str) -> bool {
@@ -138,10 +138,12 @@ mod tests {
             "ann@example.com",
             "Ann@Example.com.json",
             "orders_ann@example.com-2026.tar.gz",
+            "ann@example.com.csv",
+            "orders-ANN@EXAMPLE.COM-1.csv",
         ] {
-            assert!(is_in_file_name(name, " ann@EXAMPLE.com"), "{name}");
+            assert!(is_beside_anything(name, " ann@EXAMPLE.com"), "{name}");
         }
-        assert!(!is_in_file_name("ann@example.csv", "ann@example.com"));
-        assert!(!is_in_file_name("anything", " "));
+        assert!(!is_beside_anything("ann@example.csv", "ann@example.com"));
+        assert!(!is_beside_anything("anything", " "));
     }
 }

@@ -135,8 +135,27 @@ pub fn judged<'b>(
     match (judged.slots.pop(), judged.slots.is_empty()) {
         (Some(slot), true) => Ok(slot),
         _ => Err(RequestFailure::WrongEnvelope {
-            expected: "one order, as a JSON object",
+            expected: ONE_ORDER,
         }),
+    }
+}
+
+const ONE_ORDER: &str = "one order as a JSON object";
+
+/// Refuses JSON that is no object, such as a list of orders. What is not JSON is left to the reader of the order.
+///
+/// # Errors
+/// [`RequestFailure::WrongEnvelope`].
+pub fn refuse_others(body: &[u8]) -> Result<(), RequestFailure> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let first = body.iter().find(|byte| !b" \t\r\n".contains(byte));
+    match first {
+        Some(b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
+            Err(RequestFailure::WrongEnvelope {
+                expected: ONE_ORDER,
+            })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -205,15 +205,29 @@ pub fn file_name(head: &Head<'_>) -> Result<Option<String>, RequestFailure> {
     let name = percent_encoding::percent_decode_str(encoded).decode_utf8();
     let is_name = |name: &str| {
         let chars = name.chars().count();
-        (1..=FILE_NAME_CHARS_MAX).contains(&chars) && !name.chars().any(char::is_control)
+        (1..=FILE_NAME_CHARS_MAX).contains(&chars) && !name.chars().any(is_unseen)
     };
-    let name = name.ok().filter(|name| is_name(name));
+    let name = name
+        .ok()
+        .filter(|name| is_encoded(encoded) && is_name(name));
     name.map(|name| Some(name.into_owned())).ok_or_else(|| {
         RequestFailure::BadParameter(format!(
             "Wharfinger-File-Name must be percent-encoded UTF-8 of 1 to {FILE_NAME_CHARS_MAX} characters, without control \
-             characters; nothing was stored"
+             characters, also those of the direction of writing, and with two hexadecimal digits after each %; nothing was stored"
         ))
     })
+}
+
+/// Whether two hexadecimal digits follow each `%`.
+fn is_encoded(text: &str) -> bool {
+    let mut escapes = text.split('%').skip(1).map(str::as_bytes);
+    escapes.all(|behind| behind.len() >= 2 && behind[..2].iter().all(u8::is_ascii_hexdigit))
+}
+
+/// Whether a character is not seen, but changes the text: a control character, also one of the direction of writing.
+fn is_unseen(letter: char) -> bool {
+    let is_of_direction = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    letter.is_control() || is_of_direction
 }
 
 /// A call that outlives the head of its request: while the response streams, or while the body is still arriving.

@@ -57,6 +57,17 @@ impl Cause<'_> {
 
     /// Whether a fault has this cause.
     fn is_of(&self, fault: &crate::parts::Fault) -> bool {
-        fault.code == self.code && crate::parts::general(&fault.pointer) == self.pointer
+        fault.code == self.code && is_at(&fault.pointer, self.pointer)
     }
+}
+
+/// Whether a pointer is that of a cause, in which `*` stands for a position or a name. At its end, also for all that is below.
+fn is_at(pointer: &str, cause: &str) -> bool {
+    let (steps, wanted): (Vec<_>, Vec<_>) =
+        (pointer.split('/').collect(), cause.split('/').collect());
+    let has_end = steps.len() == wanted.len() || wanted.last() == Some(&"*");
+    let mut pairs = wanted.iter().zip(&steps);
+    let is_same =
+        |(wanted, step): (&&str, &&str)| *wanted == "*" || wanted.eq_ignore_ascii_case(step);
+    has_end && steps.len() >= wanted.len() && pairs.all(is_same)
 }

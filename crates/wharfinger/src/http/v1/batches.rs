@@ -19,7 +19,7 @@ use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use wharfinger_core::order::organisation::Scope;
 use wharfinger_core::order::outcome::BatchStatus;
 
-use super::answer::{Page, ok, time};
+use super::answer::{Items, Page, ok, time};
 use super::cursor;
 use super::input::{self, Listing};
 use super::parameters::{AFTER, DIALECT, LIMIT, ORGANISATION, query};
@@ -284,12 +284,18 @@ async fn results(
     }
     let page = app.store.results(request).await;
     let page = page.map_err(|error| call.failure(error))?;
-    let results = page.results.into_iter();
+    let (mut items, mut last, mut next) = (Items::default(), None, page.next);
+    for recorded in page.results {
+        let index = recorded.index;
+        if !items.add(&result(recorded, batch, &codes, names)) {
+            next = last;
+            break;
+        }
+        last = Some(index);
+    }
     Ok(ok(&Page {
-        data: results
-            .map(|recorded| result(recorded, batch, &codes, names))
-            .collect(),
-        next: page.next.map(|index| cursor::write("results", &index)),
+        data: items.data,
+        next: next.map(|index| cursor::write("results", &index)),
     }))
 }
 

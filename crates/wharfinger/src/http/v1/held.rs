@@ -22,7 +22,7 @@ use super::transitions::{self, RefusedAt};
 use super::{input, orders};
 use crate::http::describe::{Bodies, Content, line_text, object};
 use crate::intake::app::App;
-use crate::intake::mending::{Mended, mend};
+use crate::intake::mending::{Mended, mend, refuse_others};
 use crate::intake::request_context::Call;
 use crate::store::{MEND_ORDER, TransitionResult};
 
@@ -171,6 +171,7 @@ async fn text(
     Query::new(&call.head, call.operation)?;
     let found = orders::find(app, call).await?;
     let body = input::body(app, call, headers, body).await?;
+    refuse_others(&body)?;
     let id = input::id(call, "Order")?;
     let was_draft = found.order.state == State::Draft;
     let refusal = RefusedAt::of(call);

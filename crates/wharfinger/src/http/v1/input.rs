@@ -184,7 +184,11 @@ impl<'h> Listing<'h> {
         self.query.read(name, expected, |value| {
             let moment = match value.parse::<Timestamp>() {
                 Ok(time) => time,
-                Err(_) => day(value)?.to_zoned(TimeZone::UTC).ok()?.timestamp(),
+                // The last day that can be written is later than any time.
+                Err(_) => {
+                    let first = day(value)?.to_zoned(TimeZone::UTC);
+                    first.map_or(Timestamp::MAX, |first| first.timestamp())
+                }
             };
             Some(moment.as_millisecond())
         })

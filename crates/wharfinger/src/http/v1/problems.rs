@@ -37,13 +37,22 @@ pub(super) fn names(dialect: &str) -> NameCase {
 
 /// The errors of a rejected order.
 pub(super) fn errors(rejection: &Rejection, names: NameCase) -> Vec<Problem> {
-    let asked = rejection
-        .errors
+    let all: Vec<_> = rejection.errors.iter().collect();
+    some_errors(rejection, &all, names)
+}
+
+/// Some errors of a rejected order.
+pub(super) fn some_errors(
+    rejection: &Rejection,
+    some: &[&RecordedProblem],
+    names: NameCase,
+) -> Vec<Problem> {
+    let asked = some
         .iter()
         .map(|error| Asked::of_stored(&error.pointer, &error.code, &error.message));
     let (asked, messages): (Vec<_>, Vec<_>) = asked.unzip();
     let hints = hint::hints(rejection.text.as_deref(), names, &asked);
-    let rows = rejection.errors.iter().zip(messages).zip(hints);
+    let rows = some.iter().zip(messages).zip(hints);
     rows.map(|((error, message), hint)| problem(error, message, hint))
         .collect()
 }

@@ -20,7 +20,7 @@ use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::BatchId;
 use wharfinger_core::order::organisation::Scope;
 
-use super::answer::{Page, ok};
+use super::answer::{Items, Page, ok};
 use super::batches::{all, find, streamed};
 use super::cursor;
 use super::input::{self, Listing};
@@ -141,13 +141,21 @@ async fn list(app: &Arc<App>, call: &Call<'_>) -> Result<Response, RequestFailur
     let names = problems::names(&head.dialect);
     let page = app.store.results(request).await;
     let page = page.map_err(|error| call.failure(error))?;
+    let (mut items, mut last, mut next) = (Items::default(), None, page.next);
+    for recorded in page.results {
+        let index = recorded.index;
+        let Some(rejected) = rejection(recorded, head.id, names) else {
+            continue;
+        };
+        if !items.add(&rejected) {
+            next = last;
+            break;
+        }
+        last = Some(index);
+    }
     Ok(ok(&Page {
-        data: page
-            .results
-            .into_iter()
-            .filter_map(|recorded| rejection(recorded, head.id, names))
-            .collect(),
-        next: page.next.map(|index| cursor::write("rejected", &index)),
+        data: items.data,
+        next: next.map(|index| cursor::write("rejected", &index)),
     }))
 }
 

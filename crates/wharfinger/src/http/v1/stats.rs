@@ -93,6 +93,8 @@ pub(super) static ROUTES: &[Route] = &[
 
 /// Steps of an answer, at most.
 const STEPS_MAX: i64 = 1_500;
+/// The latest end: 9999-12-30, in UTC. A later one cannot be rounded and written. Nothing is counted after it.
+const LATEST_MS: i64 = 253_402_128_000_000;
 /// The time that an answer covers unless `from` says otherwise.
 const SPAN_MS: i64 = 24 * 3_600_000;
 
@@ -171,9 +173,10 @@ struct Errors {
 #[derive(JsonSchema, Serialize)]
 struct ErrorGroup {
     dialect: String,
+    /// The code. `other`, with an empty pointer: the sum of all causes of the dialect beyond the 20,000 largest ones.
     code: String,
-    /// The attribute, as a JSON pointer (RFC 6901) relative to the order, with `*` for each place in an array. The end of a very
-    /// long one is cut off.
+    /// The attribute, as a JSON pointer (RFC 6901) relative to the order, with `*` for each place in an array, and for a name that the
+    /// sender chose, where it ends. The end of a very long one is cut off.
     pointer: String,
     /// How many orders were rejected for it.
     count: u64,
@@ -220,7 +223,7 @@ impl Asked {
             None => None,
         };
         let dialect = query.read("dialect", "the name of a dialect", dialects::find)?;
-        let to_ms = listing.time("to")?.unwrap_or(now_ms);
+        let to_ms = listing.time("to")?.unwrap_or(now_ms).min(LATEST_MS);
         let from_ms = listing
             .time("from")?
             .unwrap_or(to_ms.saturating_sub(SPAN_MS));
@@ -271,8 +274,12 @@ async fn stats(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         )));
     }
     if end_ms.saturating_sub(first_ms) / step.length_ms() > STEPS_MAX {
+        let way_out = match step {
+            Step::Minute | Step::Hour => "use a longer step or a shorter time",
+            Step::Day => "use a shorter time",
+        };
         return Err(bad(&format!(
-            "The time from {} to {} has more than {STEPS_MAX} steps of {}; use a longer step or a shorter time",
+            "The time from {} to {} has more than {STEPS_MAX} steps of {}; {way_out}",
             time(asked.from_ms),
             time(asked.to_ms),
             name(step)
@@ -336,9 +343,6 @@ async fn errors(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> 
     };
     let page = app.store.errors(request).await;
     let page = page.map_err(|error| call.failure(error))?;
-    let page = page.ok_or_else(|| {
-        bad("There are too many different causes in this time; use a shorter time, or organisation or dialect")
-    })?;
     let next = page.next.map(|place| {
         let ErrorCause {
             dialect,

@@ -46,6 +46,9 @@ impl Store {
             };
             match found.closed {
                 Some(Closed::Mended(by)) => return Ok(DismissResult::Mended(by)),
+                Some(Closed::Dismissed(before)) if note.is_some() && note != before.note => {
+                    return Ok(DismissResult::Before(before));
+                }
                 Some(Closed::Dismissed(_)) => return Ok(DismissResult::Dismissed(Box::new(found))),
                 None => {}
             }

@@ -3,8 +3,9 @@
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 
-use super::receipts::{Recorded, Visible};
+use super::receipts::{Recorded, RecordedProblem, Visible};
 use super::replies::SaveReply;
+use crate::store::receipts::causes::{cause_pointer, without_indexes};
 
 /// Which rejected orders to read, newest batch first.
 #[derive(Clone, Debug)]
@@ -33,6 +34,20 @@ pub struct ReadRejections {
     pub from: Option<RejectionId>,
     /// The most orders to return. At least 1.
     pub limit: usize,
+}
+
+impl ReadRejections {
+    /// Whether an error is one that the filters ask for. Without such filters, any is.
+    #[must_use]
+    pub fn wants(&self, error: &RecordedProblem) -> bool {
+        let has_code = self.code.as_ref().is_none_or(|code| *code == error.code);
+        let is_at = |pointer: &String| {
+            *pointer == error.pointer
+                || *pointer == without_indexes(&error.pointer)
+                || *pointer == cause_pointer(&error.code, &error.pointer)
+        };
+        has_code && self.pointer.as_ref().is_none_or(is_at)
+    }
 }
 
 /// A rejected order: its batch, and its position there.
@@ -120,6 +135,8 @@ pub enum DismissResult {
     NotFound,
     /// The order is dismissed. If it was before, that dismissal stays.
     Dismissed(Box<RejectedOrder>),
+    /// The order was dismissed before, without this note. Nothing was changed.
+    Before(Dismissed),
     /// The order was mended before. Nothing was changed.
     Mended(Option<MendedBy>),
 }

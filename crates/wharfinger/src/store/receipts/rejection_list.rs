@@ -8,7 +8,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use wharfinger_core::order::organisation::OrgAccess;
 
-use super::causes::without_indexes;
 use super::closed::{self, ClosedOfBatch};
 use super::encoding::Kind;
 use super::extents::{BatchExtent, stored_organisation};
@@ -28,7 +27,7 @@ const BATCHES_MAX: usize = 2_048;
 const SLICE_BATCHES: usize = 128;
 /// Orders that are decoded for one page, at most.
 const ORDERS_MAX: usize = 10_000;
-/// Bytes of text in one page, at most. The first order may exceed it.
+/// Bytes of text and of errors in one page, at most. The first order may exceed it.
 const TEXT_BYTES_MAX: usize = 8 << 20;
 /// A caller of more organisations walks the rejected orders of all.
 const FEW_ORGANISATIONS: usize = 8;
@@ -317,23 +316,20 @@ impl<'w> Walk<'w> {
         };
         let is_closed = || closed.contains_key(&(order.organisation, order.index));
         let has_key = |key: &String| order.key.as_ref() == Some(key);
-        let is_error_wanted = |error: &crate::store::api::RecordedProblem| {
-            let has_code = request.code.as_ref().is_none_or(|code| *code == error.code);
-            let is_at = |pointer: &String| {
-                *pointer == error.pointer || *pointer == without_indexes(&error.pointer)
-            };
-            has_code && request.pointer.as_ref().is_none_or(is_at)
-        };
         let needs_error = request.code.is_some() || request.pointer.is_some();
         !(request.is_open && is_closed())
             && request.key.as_ref().is_none_or(has_key)
-            && (!needs_error || rejection.errors.iter().any(is_error_wanted))
+            && (!needs_error || rejection.errors.iter().any(|error| request.wants(error)))
     }
 }
 
 fn text_bytes(order: &Recorded) -> usize {
     match &order.outcome {
-        RecordedOutcome::Rejected(rejection) => rejection.text.as_ref().map_or(0, String::len),
+        RecordedOutcome::Rejected(rejection) => {
+            let errors = rejection.errors.iter();
+            let errors = errors.map(|error| error.pointer.len() + error.message.len());
+            rejection.text.as_ref().map_or(0, String::len) + errors.sum::<usize>()
+        }
         RecordedOutcome::Accepted(_)
         | RecordedOutcome::Updated(..)
         | RecordedOutcome::Unchanged(..)

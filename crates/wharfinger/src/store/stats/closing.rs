@@ -73,7 +73,7 @@ mod tests {
             limit: 10,
         };
         let page = errors(connection, &request).expect("it can be read");
-        let ErrorPage { errors, .. } = page.expect("there are few causes");
+        let ErrorPage { errors, .. } = page;
         let errors = errors.into_iter();
         let brief = errors.map(|sum| (sum.cause.pointer, sum.count, sum.open));
         brief.collect()

@@ -19,12 +19,18 @@ use crate::store::receipts::causes::cause_pointer;
 use crate::store::receipts::extents::{read_organisation, stored_organisation};
 use crate::store::receipts::rejections::{self, Wanted};
 
-/// Causes that a query adds up, at most.
+/// Causes that an answer tells apart, at most. The others are one group.
 const CAUSES_MAX: usize = 20_000;
 
+/// Causes that a query adds up on their own, at most. Further ones are added to the others at once.
+const ADDED_MAX: usize = 5 * CAUSES_MAX;
+
+/// The code of the group of all other causes of a dialect. No problem has it.
+const OTHER: &str = "other";
+
 impl Store {
-    /// Why orders were rejected, those causes first that have the most open orders. `None` if there are too many causes.
-    pub async fn errors(&self, request: ReadErrors) -> Result<Option<ErrorPage>, StoreError> {
+    /// Why orders were rejected, those causes first that have the most open orders.
+    pub async fn errors(&self, request: ReadErrors) -> Result<ErrorPage, StoreError> {
         let read = move |connection: &Connection| errors(connection, &request);
         self.readers.read(read).await
     }
@@ -40,22 +46,55 @@ struct Group {
     last: Option<(LastSeen, u32)>,
 }
 
+impl Group {
+    fn open(&self) -> u64 {
+        self.orders.saturating_sub(self.closed)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.orders += other.orders;
+        self.closed += other.closed;
+        self.senders.extend(other.senders);
+        self.last = self.last.max(other.last);
+    }
+}
+
+/// The group of all other causes of a dialect.
+fn other(dialect: DialectId) -> (DialectId, String, String) {
+    (dialect, OTHER.to_owned(), String::new())
+}
+
 /// The causes that a query has found.
 struct Groups {
     causes: HashMap<(DialectId, String, String), Group>,
     /// A number for each API key.
     keys: HashMap<String, u32>,
-    is_full: bool,
 }
 
 impl Groups {
-    fn of(&mut self, dialect: DialectId, (code, pointer): (&str, &str)) -> Option<&mut Group> {
-        let key = (dialect, code.to_owned(), pointer.to_owned());
-        if self.causes.len() >= CAUSES_MAX && !self.causes.contains_key(&key) {
-            self.is_full = true;
-            return None;
+    fn of(&mut self, dialect: DialectId, (code, pointer): (&str, &str)) -> &mut Group {
+        // Older sums have pointers with names that a sender chose.
+        let mut key = (dialect, code.to_owned(), cause_pointer(code, pointer));
+        if self.causes.len() >= ADDED_MAX && !self.causes.contains_key(&key) {
+            key = other(dialect);
         }
-        Some(self.causes.entry(key).or_default())
+        self.causes.entry(key).or_default()
+    }
+
+    /// Keeps the largest causes, and adds the rest to one group of each dialect.
+    fn fold(&mut self, most: usize) {
+        if self.causes.len() <= most {
+            return;
+        }
+        let mut causes = Vec::from_iter(self.causes.drain());
+        causes.sort_by_cached_key(|(key, group)| {
+            (Reverse((group.open(), group.orders)), key.clone())
+        });
+        let rest = causes.split_off(most);
+        self.causes.extend(causes);
+        for ((dialect, ..), group) in rest {
+            self.causes.entry(other(dialect)).or_default().add(group);
+        }
     }
 
     /// The number of an API key.
@@ -69,28 +108,22 @@ impl Groups {
     }
 }
 
-pub(super) fn errors(
-    connection: &Connection,
-    request: &ReadErrors,
-) -> Result<Option<ErrorPage>, Fault> {
+pub(super) fn errors(connection: &Connection, request: &ReadErrors) -> Result<ErrorPage, Fault> {
     let mut only = None;
     if let Some(name) = &request.dialect {
         only = find_dialect(connection, name)?;
         if only.is_none() {
             // It has not been used yet.
-            return Ok(Some(ErrorPage::default()));
+            return Ok(ErrorPage::default());
         }
     }
     let mut groups = Groups {
         causes: HashMap::new(),
         keys: HashMap::new(),
-        is_full: false,
     };
     read_sums(connection, request, only, &mut groups)?;
     read_log(connection, request, only, &mut groups)?;
-    if groups.is_full {
-        return Ok(None);
-    }
+    groups.fold(CAUSES_MAX);
     let mut found = sorted(connection, request, groups.causes)?;
     let has_more = found.len() > request.limit;
     found.truncate(request.limit);
@@ -98,10 +131,10 @@ pub(super) fn errors(
     let next = next.map(|(sum, _)| place(sum));
     attach_examples(connection, &mut found)?;
     let errors = found.into_iter().map(|(sum, _)| sum);
-    Ok(Some(ErrorPage {
+    Ok(ErrorPage {
         errors: errors.collect(),
         next,
-    }))
+    })
 }
 
 fn read_sums(
@@ -128,9 +161,7 @@ fn read_sums(
             let (code, pointer): (String, String) = (row.get(2)?, row.get(3)?);
             let orders = row.get::<i64>(5)?.cast_unsigned();
             let sender = (orders > 0).then(|| groups.sender(&key_id));
-            let Some(group) = groups.of(dialect, (&code, &pointer)) else {
-                return Ok(());
-            };
+            let group = groups.of(dialect, (&code, &pointer));
             group.orders += orders;
             group.closed += row.get::<i64>(6)?.cast_unsigned();
             group.senders.extend(sender);
@@ -171,9 +202,7 @@ fn read_log(
             match entry {
                 Entry::Outcomes(_) => {}
                 Entry::Closed { cause } => {
-                    if let Some(group) = groups.of(at.dialect, cause) {
-                        group.closed += 1;
-                    }
+                    groups.of(at.dialect, cause).closed += 1;
                 }
                 Entry::Rejected {
                     cause,
@@ -182,9 +211,7 @@ fn read_log(
                     received_at_ms,
                 } => {
                     let sender = groups.sender(key_id);
-                    let Some(group) = groups.of(at.dialect, cause) else {
-                        return;
-                    };
+                    let group = groups.of(at.dialect, cause);
                     let last = LastSeen {
                         at_ms: received_at_ms,
                         batch: batch.to_bytes(),
@@ -209,7 +236,7 @@ fn sorted(
     let mut names = HashMap::new();
     let mut found = Vec::new();
     for ((dialect, code, pointer), group) in causes {
-        let open = group.orders.saturating_sub(group.closed);
+        let open = group.open();
         if group.orders == 0 || request.only_open && open == 0 {
             continue;
         }
@@ -271,7 +298,7 @@ fn attach_examples(
         let ErrorCause { code, pointer, .. } = &sum.cause;
         let of_cause = errors
             .iter()
-            .find(|error| error.code == *code && cause_pointer(&error.pointer) == *pointer);
+            .find(|error| error.code == *code && cause_pointer(code, &error.pointer) == *pointer);
         sum.example = of_cause.map(|error| ErrorExample {
             batch: wanted.batch,
             index: wanted.index,
@@ -279,4 +306,49 @@ fn attach_examples(
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_beyond_the_most_are_one_group_with_exact_totals() {
+        let mut groups = Groups {
+            causes: HashMap::new(),
+            keys: HashMap::new(),
+        };
+        for at in 0..10_u64 {
+            let dialect = DialectId(1 + i64::from(at == 3));
+            let group = groups.of(dialect, ("missing", &format!("/a{at}")));
+            group.orders = at + 1;
+            group.closed = u64::from(at < 2);
+            group.senders.insert(u32::from(at > 3));
+        }
+        groups.fold(10);
+        assert_eq!(groups.causes.len(), 10, "there are not too many");
+        groups.fold(4);
+        let sums = groups.causes.iter();
+        let mut sums = Vec::from_iter(sums.map(|((dialect, code, pointer), group)| {
+            let senders = group.senders.len();
+            (
+                dialect.0,
+                code.as_str(),
+                pointer.as_str(),
+                group.orders,
+                group.open(),
+                senders,
+            )
+        }));
+        sums.sort_unstable();
+        let expected = [
+            (1, "missing", "/a6", 7, 7, 1),
+            (1, "missing", "/a7", 8, 8, 1),
+            (1, "missing", "/a8", 9, 9, 1),
+            (1, "missing", "/a9", 10, 10, 1),
+            (1, OTHER, "", 1 + 2 + 3 + 5 + 6, 15, 2),
+            (2, OTHER, "", 4, 4, 1),
+        ];
+        assert_eq!(sums, expected);
+    }
 }

@@ -48,7 +48,17 @@ fn a_receipt_names_the_file() {
     );
     let before = rows(data.path());
     let long = "n".repeat(256);
-    for wrong in ["", "%FF", "a%0Ab", "%00", long.as_str()] {
+    for wrong in [
+        "",
+        "%FF",
+        "a%0Ab",
+        "%00",
+        "%",
+        "%zz",
+        "a%E2%80%AEb",
+        "%E2%81%A6",
+        long.as_str(),
+    ] {
         let refused = send(Some(wrong));
         assert_eq!(refused.status, 400, "{wrong}: {}", refused.text());
         assert!(

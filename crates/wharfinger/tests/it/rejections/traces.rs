@@ -64,7 +64,11 @@ fn an_erased_person_is_in_no_note_and_no_file_name() {
         200
     );
     assert_eq!(dismiss(&server, "other", &of_other, &mention).status, 200);
-    for name in ["jane.doe%40example.com.json", "orders.json"] {
+    for name in [
+        "jane.doe%40example.com.csv",
+        "orders-JANE.doe%40example.com-1.csv",
+        "orders.json",
+    ] {
         let named =
             request("POST", "/v1/batches?organisation=TRK001", "one").body(r#"{"key":"N"}"#);
         server.send(&named.header("wharfinger-file-name", name));

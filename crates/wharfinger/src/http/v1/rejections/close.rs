@@ -16,17 +16,19 @@ use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::Organisation;
 use wharfinger_core::reading::validate;
 
+use super::super::answer::time;
 use super::super::input;
 use super::super::transitions::RefusedAt;
-use super::{codes, find, id, not_found, text, view};
+use super::{DismissedRejection, dismissed_view, find, id, not_found, text};
 use crate::access::secret;
 use crate::http::answer::{counted, respond_with};
 use crate::http::body::{self, Accepts};
 use crate::intake;
 use crate::intake::app::App;
 use crate::intake::idempotency::SaveAs;
-use crate::intake::request_context::{self, BatchOptions, Call, file_name};
-use crate::store::{DismissRejection, DismissResult, RejectedOrder, mended_by};
+use crate::intake::mending::refuse_others;
+use crate::intake::request_context::{BatchOptions, Call, file_name};
+use crate::store::{Closed, DismissRejection, DismissResult, RejectedOrder, mended_by};
 
 /// Longest note, in characters.
 pub(super) const NOTE_CHARS_MAX: usize = 1_000;
@@ -50,7 +52,10 @@ pub(super) async fn resubmit(
         ..BatchOptions::for_dialect(dialects::find(&found.dialect).ok_or(RequestFailure::Internal)?)
     };
     let organisation = match call.organisation {
-        Some(named) => Some(named),
+        Some(named) => {
+            refuse_other(call, named, found.recorded.organisation)?;
+            Some(named)
+        }
         None => organisation_of(call, found.recorded.organisation)?,
     };
     if read.body.bytes.is_empty() {
@@ -60,7 +65,7 @@ pub(super) async fn resubmit(
         }
         read.body.bytes = Bytes::from(text);
     }
-    refuse_several(&read.body)?;
+    refuse_others(&read.body.bytes)?;
     let call = Call {
         request_id: call.request_id,
         dialect: call.dialect,
@@ -105,6 +110,24 @@ fn organisation_of<'c>(
     }
 }
 
+/// Refuses to mend an order of one organisation in another.
+fn refuse_other(
+    call: &Call<'_>,
+    named: &Organisation,
+    id: Option<OrganisationId>,
+) -> Result<(), RequestFailure> {
+    let Some(id) = id.filter(|id| *id != named.id) else {
+        return Ok(());
+    };
+    let mut reached = call.authenticated.caller().reached().into_iter();
+    let own = reached.find(|organisation| organisation.id == id);
+    let own = own.map_or("another", |organisation| organisation.code.as_str());
+    Err(RequestFailure::BadParameter(format!(
+        "The rejected order is of organisation {own} and cannot be sent again for {}; omit the parameter organisation",
+        named.code
+    )))
+}
+
 /// The text of a rejected order, if it can be sent as it is.
 fn as_it_came(app: &App, found: RejectedOrder) -> Result<String, RequestFailure> {
     let Some(text) = text(found.recorded.outcome) else {
@@ -122,19 +145,6 @@ fn as_it_came(app: &App, found: RejectedOrder) -> Result<String, RequestFailure>
         ));
     }
     Ok(text)
-}
-
-/// Refuses a list of orders.
-fn refuse_several(body: &request_context::Body) -> Result<(), RequestFailure> {
-    let bytes = body.bytes.strip_prefix(b"\xef\xbb\xbf");
-    let bytes = bytes.unwrap_or(&body.bytes);
-    let first = bytes.iter().find(|byte| !b" \t\r\n".contains(byte));
-    match first {
-        Some(b'[') => Err(RequestFailure::WrongEnvelope {
-            expected: "one order, which is a JSON object",
-        }),
-        _ => Ok(()),
-    }
 }
 
 /// Dismisses a rejected order.
@@ -155,9 +165,25 @@ pub(super) async fn dismiss(
                 .map(std::borrow::Cow::into_owned)
         })?
     };
-    let (refusal, codes) = (RefusedAt::of(call), codes(call));
+    let refusal = RefusedAt::of(call);
     let encode = move |result: &DismissResult| match result {
-        DismissResult::Dismissed(order) => Reply::json(200, &view(order, &codes)),
+        DismissResult::Dismissed(order) => match &order.closed {
+            Some(Closed::Dismissed(dismissed)) => {
+                let view = DismissedRejection {
+                    id: id.batch.order(id.index).to_string(),
+                    status: "dismissed",
+                    dismissed: dismissed_view(dismissed),
+                };
+                Reply::json(200, &view)
+            }
+            Some(Closed::Mended(_)) | None => refusal.failure(&RequestFailure::Internal),
+        },
+        DismissResult::Before(before) => {
+            let at = time(before.at_ms);
+            refusal.failure(&RequestFailure::Conflict(format!(
+                "The rejected order was dismissed before, at {at}; its note cannot be replaced"
+            )))
+        }
         DismissResult::NotFound => refusal.failure(&not_found(id)),
         DismissResult::Mended(by) => {
             let why = mended_by(*by).replacen("the rejected", "The rejected", 1);

@@ -15,8 +15,9 @@ use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 use wharfinger_core::order::organisation::Scope;
+use wharfinger_core::order::problem::Code;
 
-use super::answer::{Page, ok, time};
+use super::answer::{Items, Page, ok, time};
 use super::cursor;
 use super::input::{self, Listing};
 use super::parameters::{AFTER, DIALECT, LIMIT, ORGANISATION, query};
@@ -25,7 +26,9 @@ use super::route::{Kind, Route};
 use crate::http::describe::{Bodies, Content, object, reference};
 use crate::intake::app::App;
 use crate::intake::request_context::Call;
-use crate::store::{Closed, ReadRejections, RecordedOutcome, RejectedOrder, RejectionId, Store};
+use crate::store::{
+    Closed, Dismissed, ReadRejections, RecordedOutcome, RejectedOrder, RejectionId, Store,
+};
 
 /// Routes of rejected orders over all batches.
 pub(super) static ROUTES: &[Route] = &[
@@ -135,7 +138,21 @@ struct RejectionView {
     mended_by: Option<MendedByView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dismissed: Option<DismissedView>,
+    /// In lists at most 20: first those that the parameters `code` and `pointer` name.
     errors: Vec<Problem>,
+    /// How many errors the order has.
+    errors_total: usize,
+}
+
+/// A dismissed order.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "DismissedRejection")]
+struct DismissedRejection {
+    #[schemars(extend("format" = "uuid"))]
+    id: String,
+    #[schemars(extend("enum" = ["dismissed"]))]
+    status: &'static str,
+    dismissed: DismissedView,
 }
 
 /// The order that mended a rejected one.
@@ -214,7 +231,7 @@ fn dismiss_bodies(generator: &mut SchemaGenerator) -> Bodies {
         "description": "Why. Do not name persons",
     });
     let request = Content::json(object(&[], &serde_json::json!({"note": note})));
-    Bodies::one::<RejectionView>(generator).may_have(request)
+    Bodies::one::<DismissedRejection>(generator).may_have(request)
 }
 
 /// Codes of the organisations that the caller can access.
@@ -227,17 +244,36 @@ fn codes(call: &Call<'_>) -> Codes {
         .collect()
 }
 
-fn view(order: &RejectedOrder, codes: &Codes) -> RejectionView {
-    let recorded = &order.recorded;
-    let errors = match &recorded.outcome {
-        RecordedOutcome::Rejected(rejection) => {
-            problems::errors(rejection, problems::names(&order.dialect))
-        }
-        RecordedOutcome::Accepted(_)
-        | RecordedOutcome::Updated(..)
-        | RecordedOutcome::Unchanged(..)
-        | RecordedOutcome::Withheld => Vec::new(),
+/// Errors of an item of a list, at most.
+const ERRORS_LISTED_MAX: usize = 20;
+
+/// The errors of a rejected order, and how many it has. Those of a list are few: first those that were asked for.
+fn errors_of(order: &RejectedOrder, list: Option<&ReadRejections>) -> (Vec<Problem>, usize) {
+    let RecordedOutcome::Rejected(rejection) = &order.recorded.outcome else {
+        return (Vec::new(), 0);
     };
+    let mut some: Vec<_> = rejection.errors.iter().collect();
+    if let Some(request) = list {
+        some.sort_by_key(|error| !request.wants(error));
+        some.truncate(ERRORS_LISTED_MAX);
+    }
+    let names = problems::names(&order.dialect);
+    let errors = problems::some_errors(rejection, &some, names);
+    (errors, rejection.errors.len())
+}
+
+fn dismissed_view(dismissed: &Dismissed) -> DismissedView {
+    DismissedView {
+        at: time(dismissed.at_ms),
+        key_id: dismissed.key_id.clone(),
+        note: dismissed.note.clone(),
+    }
+}
+
+/// A rejected order as it is shown, alone or in the page of a list.
+fn view(order: &RejectedOrder, codes: &Codes, list: Option<&ReadRejections>) -> RejectionView {
+    let recorded = &order.recorded;
+    let (errors, errors_total) = errors_of(order, list);
     let (status, mended_by, dismissed) = match &order.closed {
         None => ("open", None, None),
         Some(Closed::Mended(by)) => {
@@ -247,14 +283,7 @@ fn view(order: &RejectedOrder, codes: &Codes) -> RejectionView {
             });
             ("mended", by, None)
         }
-        Some(Closed::Dismissed(dismissed)) => {
-            let dismissed = DismissedView {
-                at: time(dismissed.at_ms),
-                key_id: dismissed.key_id.clone(),
-                note: dismissed.note.clone(),
-            };
-            ("dismissed", None, Some(dismissed))
-        }
+        Some(Closed::Dismissed(dismissed)) => ("dismissed", None, Some(dismissed_view(dismissed))),
     };
     RejectionView {
         id: order.batch.order(recorded.index).to_string(),
@@ -269,6 +298,7 @@ fn view(order: &RejectedOrder, codes: &Codes) -> RejectionView {
         mended_by,
         dismissed,
         errors,
+        errors_total,
     }
 }
 
@@ -303,30 +333,49 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
         received_from_ms: listing.time("since")?,
         // The parameter is exclusive, the store's bound inclusive.
         received_to_ms: listing.time("until")?.map(|until| until - 1),
-        code: text("code"),
-        pointer: text("pointer"),
+        code: query.read("code", "the code of an error, such as required", known_code)?,
+        pointer: query.read(
+            "pointer",
+            "empty, or a JSON pointer that begins with /",
+            |text| (text.is_empty() || text.starts_with('/')).then(|| text.to_owned()),
+        )?,
         key: text("key"),
         batch,
         is_open: open == Some(true),
         from,
         limit: listing.limit,
     };
-    let page = app.store.rejections(request).await;
+    let page = app.store.rejections(request.clone()).await;
     let page = page.map_err(|error| call.failure(error))?;
     let codes = codes(call);
+    let (mut items, mut next) = (Items::default(), page.next);
+    for of in &page.orders {
+        if !items.add(&view(of, &codes, Some(&request))) {
+            next = Some(RejectionId {
+                batch: of.batch,
+                index: of.recorded.index,
+            });
+            break;
+        }
+    }
     Ok(ok(&Page {
-        data: page.orders.iter().map(|of| view(of, &codes)).collect(),
-        next: page
-            .next
-            .map(|next| cursor::write("rejections", &(next.batch.to_bytes(), next.index))),
+        data: items.data,
+        next: next.map(|next| cursor::write("rejections", &(next.batch.to_bytes(), next.index))),
     }))
+}
+
+/// The code of an error, if there is such a code.
+fn known_code(text: &str) -> Option<String> {
+    let mut known = Code::EXAMPLES.iter();
+    let is_known = known.any(|code| code.id() == text);
+    is_known.then(|| text.to_owned())
 }
 
 /// Shows a rejected order.
 async fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
     let found = find(&app.store, call).await?;
-    let rejection = view(&found, &codes(call));
+    let rejection = view(&found, &codes(call), None);
     let recorded = found.recorded;
     let text = text(recorded.outcome);
     let (order, order_text) = match text {

@@ -14,7 +14,7 @@ impl Erasing<'_> {
         let mut after = None;
         loop {
             let look = move |connection: &Connection, person: &Person| {
-                let is_of_person = |note: &str| email::is_mentioned(note, &person.address);
+                let is_of_person = |note: &str| email::is_beside_anything(note, &person.address);
                 closed::find_notes(connection, person.organisation, is_of_person, after)
             };
             let (found, next) = self.read(look).await?;
@@ -36,7 +36,7 @@ impl Erasing<'_> {
         let mut next = Some(files::FileOf::default());
         while let Some(after) = next {
             let look = move |connection: &Connection, person: &Person| {
-                let is_of_person = |name: &str| email::is_in_file_name(name, &person.address);
+                let is_of_person = |name: &str| email::is_beside_anything(name, &person.address);
                 files::find_mentions(connection, person.organisation, is_of_person, after)
             };
             let (found, then) = self.read(look).await?;
