@@ -4,7 +4,7 @@
 //! rules of its own, and what a person can do here can be done over HTTP too. Pages are rendered here and work without
 //! JavaScript; a few small modules make them live.
 //!
-//! Each room imports only rooms below it. A test checks that.
+//! Rooms import rooms below them. The exception: `visit` answers a request without a session with the page *Sign in*.
 //!
 //! ```text
 //! router.rs    the routes of all pages, and the header fields that all responses have

@@ -118,7 +118,7 @@ async fn show(
             (text_field("id", "Number", visit.query("id")))
             button type="submit" { "Search" }
         }
-        @if products.data.is_empty() { (empty("No product fits.", &html! {})) }
+        @if products.data.is_empty() { (empty("There are no such products.", &html! {})) }
         @else { (table("Products", &rows(&products.data))) }
         (pager(visit, PATH, &kept, products.next.as_deref()))
         h2 { "Add or change products" }

@@ -107,7 +107,7 @@ async fn show(
             (text_field("id", "Number", visit.query("id")))
             button type="submit" { "Search" }
         }
-        @if customers.data.is_empty() { (empty("No customer fits.", &html! {})) }
+        @if customers.data.is_empty() { (empty("There are no such customers.", &html! {})) }
         @else { (table("Customers", &rows(&customers.data))) }
         (pager(visit, PATH, &kept, customers.next.as_deref()))
         h2 { "Add or change customers" }

@@ -327,14 +327,14 @@ fn hostile_rules_do_no_harm() {
     let mut huge = order();
     huge.lines = vec![line("1", Some("1")); 20_000];
     let twice = "order.lines.all(a, order.lines.all(b, a.quantity == b.quantity))";
+    assert!(RuleSet::compile(&rules(twice)).is_err(), "a loop in a loop");
+    let once = "order.lines.all(a, a.quantity == 1.0)";
     assert_eq!(
-        judge(twice, &huge).unwrap_err(),
+        judge(once, &huge).unwrap_err(),
         "the order is too large for this rule"
     );
-    assert_eq!(
-        judge("order.lines.all(a, a.quantity == 1.0)", &huge),
-        Ok(true)
-    );
+    huge.lines.truncate(1_000);
+    assert_eq!(judge(once, &huge), Ok(true));
     huge.instructions = Some("a".repeat(1 << 20));
     let evil = "order.instructions.matches('(a*)*b')";
     assert_eq!(judge(evil, &huge), Ok(false), "linear");

@@ -146,6 +146,13 @@ impl Authenticated {
         self.known.key.scopes.contains(&scope)
     }
 
+    /// Whether an organisation that the key can access has rules.
+    #[must_use]
+    pub fn has_rules(&self) -> bool {
+        let mut ruled = self.snapshot.rules.keys();
+        ruled.any(|organisation| self.known.key.reach.has(*organisation))
+    }
+
     /// The rules of all organisations that have any. `None` if there are none.
     #[must_use]
     pub fn rules(&self) -> Option<&AllRules> {

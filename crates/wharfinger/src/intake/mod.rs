@@ -205,7 +205,9 @@ async fn judge_and_prepare<'b>(
         }
     };
     let heading = heading(app, call, options, batch);
-    if body.bytes.len() < LARGE_BODY_BYTES && judging.go_on(SMALL_WORK_BYTES)? {
+    // Rules may be much work for few bytes.
+    let is_small = body.bytes.len() < LARGE_BODY_BYTES && !call.authenticated.has_rules();
+    if is_small && judging.go_on(SMALL_WORK_BYTES)? {
         lease_made(&judging)?;
         let judged = finish_judging(call, body, judging)?;
         let submission = prepare(&heading, &judged.slots);

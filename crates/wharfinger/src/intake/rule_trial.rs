@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use tokio::task::block_in_place;
 use wharfinger_core::dialect::{Dialect, OrderQuery, StoredOrder};
 use wharfinger_core::dialects;
 use wharfinger_core::order::ids::OrganisationId;
@@ -75,7 +76,8 @@ pub async fn try_on_latest(
             };
             (order.created_at_ms, tried)
         });
-        latest.extend(tried);
+        // Rules on many orders are work for longer than a serving thread may be kept.
+        block_in_place(|| latest.extend(tried));
     }
     latest.sort_by_key(|(created_at_ms, _)| std::cmp::Reverse(*created_at_ms));
     latest.truncate(usize::try_from(last).unwrap_or(usize::MAX));

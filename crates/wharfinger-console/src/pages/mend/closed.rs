@@ -137,7 +137,9 @@ async fn others(visit: &Visit, found: &Rejection) -> Markup {
                 pointer,
                 many,
                 listed.next.is_some(),
-                mended.as_deref().filter(|_| is_same),
+                mended
+                    .as_deref()
+                    .filter(|_| is_same && error.code != "required"),
             )
         })
     });

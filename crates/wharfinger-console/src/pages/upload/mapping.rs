@@ -225,7 +225,7 @@ fn preview(upload: &Upload, mapping: &str) -> Markup {
         Ok(orders) => html! {
             h2 #preview { "The first orders" }
             @if orders.is_empty() { p { "The file has no rows." } }
-            div.preview {
+            div.first-orders {
                 @for order in &orders { (one_order(order)) }
             }
         },

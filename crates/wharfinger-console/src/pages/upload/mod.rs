@@ -44,8 +44,10 @@ use self::run::{Job, Run};
 use self::shelf::{FILE_BYTES_MAX, Full, Shelf, Upload};
 use crate::page::{self, Page};
 use crate::session;
-use crate::visit::{Posted, Shared, Visit};
+use crate::visit::{self, Posted, Shared, Visit};
 
+/// Columns of a table, at most. Each is a row of a form with all attributes.
+const COLUMNS_MAX: usize = 500;
 /// Rows of a CSV file that are shown as samples.
 const SAMPLE_ROWS: usize = 3;
 
@@ -114,6 +116,9 @@ async fn receive_file(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
+    if let Some(refused) = visit::foreign(session::sender(&parts.headers)) {
+        return refused;
+    }
     let head = Request::from_parts(parts.clone(), Body::empty());
     let visit = match Visit::from_request(head, &host).await {
         Ok(visit) => visit,
@@ -190,6 +195,13 @@ async fn keep(visit: &Visit, shelf: &Arc<Shelf>, form: Form) -> Result<Response,
     let mut upload = Upload::new(id, key_id, name, (file, bytes), state);
     let seen = tokio::task::block_in_place(|| look(&upload));
     match seen {
+        Ok(Some(table)) if table.columns.len() > COLUMNS_MAX => {
+            let sentence = format!(
+                "The file has {} columns. The page takes {COLUMNS_MAX}: leave out those that you do not need, or send it with wharfinger submit.",
+                table.columns.len()
+            );
+            return Err(told(visit, StatusCode::UNPROCESSABLE_ENTITY, &sentence));
+        }
         Ok(table) => upload.table = table,
         Err(why) => return Err(told(visit, StatusCode::UNPROCESSABLE_ENTITY, &why)),
     }
