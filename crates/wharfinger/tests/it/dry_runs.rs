@@ -67,7 +67,8 @@ fn a_dry_run_is_answered_as_the_run_itself_and_stores_nothing() {
         operations.filter(|operation| matches!(operation.action, Action::Submit { .. }));
     assert_eq!(
         tried.len(),
-        submitting.count(),
+        // Rejected orders are sent again by a route of the native API, which no dialect lists.
+        submitting.count() + 1,
         "every route that takes orders: {tried:?}"
     );
 }

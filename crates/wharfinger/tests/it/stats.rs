@@ -183,7 +183,7 @@ fn each_tenant_sees_its_own_orders_before_and_after_they_are_rolled_up() {
         for code in ["TRK002", "NOBODY"] {
             let target = format!("/v1/{route}?organisation={code}");
             let answer = server.send(&request("GET", &target, "one"));
-            assert_eq!(answer.status, 404, "{target}: {}", answer.text());
+            assert_eq!(answer.status, 400, "{target}: {}", answer.text());
         }
         let answer = server.send(&request("GET", &format!("/v1/{route}"), "writer"));
         assert_eq!(answer.status, 403);

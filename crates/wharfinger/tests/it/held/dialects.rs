@@ -84,7 +84,7 @@ fn drafts_are_judged_when_they_are_placed() {
     assert_eq!(site.order(&id)["held"]["rule"], "gate");
     assert_eq!(site.events(&id), ["order.accepted", "order.held"]);
     // The comment is replaced, so the rule no longer matches.
-    let more = json!({"comment": "Ring the bell", "replaceComment": true, "orderNumber": number});
+    let more = json!({"comment": "Ring the bell", "replaceComment": true, "order": number});
     shop(&site, "PUT", "TRK001", "orders", &more);
     assert_eq!(site.keys("state=pending"), [number.to_string()]);
     assert_eq!(
