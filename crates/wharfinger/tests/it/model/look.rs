@@ -169,6 +169,8 @@ pub(super) fn plain(mut told: Value) -> Value {
         Value::Object(members) => {
             members.remove("message");
             members.remove("updated_at");
+            // Made of the id of the batch and the position, which are compared.
+            members.remove("rejection_id");
             if let Some(Value::Array(errors)) = members.remove("errors") {
                 let codes: Vec<_> = errors.iter().map(|error| error["code"].clone()).collect();
                 members.insert("codes".into(), codes.into());
