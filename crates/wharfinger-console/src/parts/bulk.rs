@@ -88,7 +88,11 @@ fn entries(text: &str) -> Result<Vec<Value>, String> {
         let values = values.map_err(|error| format!("The text is not JSON: {error}."))?;
         let all = values.into_iter().flat_map(|value| match value {
             Value::Array(items) => items,
-            other => vec![other],
+            other @ (Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Object(_)) => vec![other],
         });
         return Ok(all.collect());
     }

@@ -142,6 +142,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a table with a row for each kind of hint"
+    )]
     fn a_hint_that_gives_a_value_gives_a_button() {
         let cases: &[(&str, &str, &str, &[&str])] = &[
             (

@@ -39,7 +39,7 @@ pub(crate) fn apply(text: &str, changes: &[(&str, Change)]) -> Option<String> {
             }
             Change::Rename(_) => return None,
             Change::Remove if place.missing.is_empty() => {
-                removed.push((place.value.start, *pointer))
+                removed.push((place.value.start, *pointer));
             }
             Change::Remove => {}
         }

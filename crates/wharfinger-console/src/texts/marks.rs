@@ -83,7 +83,7 @@ pub(crate) fn excerpt<'t>(text: &'t str, marks: &[(Range<usize>, usize)]) -> Vec
 /// whole.
 fn windows(marked: &[usize], lines: usize) -> Vec<Range<usize>> {
     if lines <= SHORT_LINES {
-        return [0..lines].into();
+        return Vec::from_iter(Some(0..lines));
     }
     let mut windows: Vec<Range<usize>> = Vec::new();
     for line in marked {

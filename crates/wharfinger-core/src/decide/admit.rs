@@ -185,6 +185,7 @@ mod tests {
 
     /// One line per rule: (existing state and whether the content is the same, intent, decision).
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table with a row for each rule")]
     fn every_rule_of_the_table() {
         use Decision::{Create, Refuse, Unchanged, Update};
         use State::{Cancelled, Draft, Held, Pending, Processed};

@@ -177,11 +177,9 @@ impl Model {
             slot,
             draft,
         } = *of;
-        let organisation = slot.organisation;
-        let shelf = (
-            organisation.ok_or("a good slot without an organisation")?,
-            dialect,
-        );
+        let owner = slot.organisation;
+        let owner = owner.ok_or("a good slot without an organisation")?;
+        let shelf = (owner, dialect);
         let (number, key) = match draft.number {
             Number::None => {
                 let key = slot.key.as_deref().ok_or("a good slot without a key")?;

@@ -106,7 +106,7 @@ fn request(directory: &Directory, filters: &Filters) -> Result<ListOrders> {
     };
     let mut request = ListOrders::all(organisations, PAGE_ORDERS);
     let state = filters.state.as_deref();
-    let state = state.and_then(|name| State::named(name));
+    let state = state.and_then(State::named);
     if let Some(state) = state {
         request.states = vec![state];
     }

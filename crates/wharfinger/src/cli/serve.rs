@@ -290,7 +290,7 @@ async fn serve(
         tokio::spawn(async move { follower.access.follow(follower.store.as_ref()).await });
     let keeper = Arc::clone(app);
     let housekeeping = tokio::spawn(async move { keep_house(&keeper).await });
-    let counting = Arc::clone(&app);
+    let counting = Arc::clone(app);
     let rolling_up = tokio::spawn(async move { roll_up(&counting.store).await });
     let reader = Arc::clone(app);
     let watching = tokio::spawn(async move { reader.feed.follow(reader.store.as_ref()).await });
@@ -359,7 +359,7 @@ async fn roll_up(store: &Store) {
         match store.roll_up_stats().await {
             Ok(()) | Err(StoreError::Overloaded) => {}
             Err(error) => {
-                tracing::warn!(%error, "Could not roll up statistics; it will be retried.")
+                tracing::warn!(%error, "Could not roll up statistics; it will be retried.");
             }
         }
         // Whatever the load is, this takes at most 2 % of the time.

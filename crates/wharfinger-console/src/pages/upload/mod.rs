@@ -126,15 +126,15 @@ async fn receive_file(
     };
     let may_begin = |form: &Form| {
         if let Some(told) = without_scope(&visit) {
-            return Err(told);
+            return Err(Box::new(told));
         }
         if !session::is_csrf(&visit.session.token, form.field("csrf")) {
             let sentence = "The form is too old. Open the page again, and choose the file again.";
-            return Err(told(&visit, StatusCode::FORBIDDEN, sentence));
+            return Err(Box::new(told(&visit, StatusCode::FORBIDDEN, sentence)));
         }
         shelf
             .check_room(&visit.session.key_id)
-            .map_err(|full| told_full(&visit, full))
+            .map_err(|full| Box::new(told_full(&visit, full)))
     };
     let form = match receive::receive(&parts.headers, body, may_begin).await {
         Ok(form) => form,
@@ -153,7 +153,7 @@ fn told_full(visit: &Visit, full: Full) -> Response {
 
 fn told_not_received(visit: &Visit, why: NotReceived) -> Response {
     match why {
-        NotReceived::Refused(response) => response,
+        NotReceived::Refused(response) => *response,
         NotReceived::TooLarge => {
             let sentence = format!(
                 "The file is too large. A file may have {} MiB. Compress it with gzip, split it, or send it with wharfinger submit.",

@@ -52,7 +52,7 @@ pub(super) enum NotReceived {
     /// The file is too large.
     TooLarge,
     /// What `may_begin` said.
-    Refused(axum::response::Response),
+    Refused(Box<axum::response::Response>),
     /// The body is no form, or ended early.
     Broken,
     /// The file cannot be kept.
@@ -66,7 +66,7 @@ pub(super) enum NotReceived {
 pub(super) async fn receive(
     headers: &HeaderMap,
     body: Body,
-    may_begin: impl FnOnce(&Form) -> Result<(), axum::response::Response>,
+    may_begin: impl FnOnce(&Form) -> Result<(), Box<axum::response::Response>>,
 ) -> Result<Form, NotReceived> {
     let kind = headers
         .get(CONTENT_TYPE)
@@ -92,7 +92,7 @@ pub(super) async fn receive(
 
 async fn read(
     parts: &mut Parts,
-    may_begin: impl FnOnce(&Form) -> Result<(), axum::response::Response>,
+    may_begin: impl FnOnce(&Form) -> Result<(), Box<axum::response::Response>>,
 ) -> Result<Form, NotReceived> {
     let mut form = Form::default();
     let mut may_begin = Some(may_begin);
@@ -319,11 +319,11 @@ mod tests {
         let (headers, body) = form(&parts);
         let received = receive(&headers, body, |form| {
             assert_eq!(form.field("csrf"), "");
-            Err(axum::response::Response::default())
+            Err(Box::default())
         });
         assert!(matches!(received.await, Err(NotReceived::Refused(_))));
         let (mut headers, body) = form(&parts[1..]);
-        let none = receive(&headers, body, |_| Err(axum::response::Response::default()));
+        let none = receive(&headers, body, |_| Err(Box::default()));
         assert!(matches!(none.await, Err(NotReceived::Refused(_))));
         let pieces = (0..100_000).map(|_| Ok::<_, io::Error>(Bytes::from_static(&[b'x'; 100])));
         let endless = Body::from_stream(futures_util::stream::iter(pieces));

@@ -186,8 +186,13 @@ fn order(number: u32, at_ms: i64) -> Value {
         37 => Fault::Email,
         _ => Fault::None,
     };
-    let lines = if number % 97 == 0 { 7 } else { 1 + pick(3, 5) };
-    let (first_name, last_name, country) = PEOPLE[pick(if number % 30 == 0 { 4 } else { 3 }, 9)];
+    let lines = if number.is_multiple_of(97) {
+        7
+    } else {
+        1 + pick(3, 5)
+    };
+    let (first_name, last_name, country) =
+        PEOPLE[pick(if number.is_multiple_of(30) { 4 } else { 3 }, 9)];
     let line = |at: usize| {
         let sku = SKUS[pick(SKUS.len(), 11 + at as u32)];
         let quantity = 1 + pick(4, 13);

@@ -87,14 +87,18 @@ impl<T: DecisionTxn> Decide<'_, T> {
                 texts.push(journal.text(addr)?.to_owned());
                 journal.entry_outcome(addr)?
             };
-            match outcome {
-                EntryOutcome::Updated {
-                    previous,
-                    amendment: true,
-                    ..
-                } if previous < addr => addr = previous,
-                _ => break,
+            let EntryOutcome::Updated {
+                previous,
+                amendment: true,
+                ..
+            } = outcome
+            else {
+                break;
+            };
+            if previous >= addr {
+                break;
             }
+            addr = previous;
         }
         texts.reverse();
         Ok(texts)

@@ -233,7 +233,9 @@ fn encode_order(out: &mut Vec<u8>, order: &OrderRow, before: EntryAddr) {
     let later = Some(order.latest).filter(|latest| *latest != order.id);
     let mut head = match order.state {
         State::Held => state_number(State::Pending) | IS_HELD,
-        state => state_number(state),
+        state @ (State::Draft | State::Pending | State::Processed | State::Cancelled) => {
+            state_number(state)
+        }
     };
     for (is_there, bit) in [
         (later.is_some(), HAS_LATER),

@@ -316,13 +316,9 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
                 let organisation = slot.organisation.expect("a good order has an organisation");
                 let key = arena.key(slot, draft.number);
                 let name = slot.name.as_deref().map(|name| arena.add(name));
-                let email = slot.email.as_deref();
-                let email = email.map_or(EmailHash::NONE, |email| heading.email_key.hash(email));
+                let email = heading.hash(slot.email.as_deref());
                 let mut row = row(key, name, draft, index, ValidIndex(good));
-                if let Some(demand) = &draft.demand {
-                    row.demand = u32::try_from(demands.len()).ok();
-                    demands.push(Arc::clone(demand));
-                }
+                note_demand(draft, &mut row, &mut demands);
                 let filling = groups.of(organisation);
                 if let Some(rules) = heading.rules {
                     filling.judge(rules, heading.dialect, (slot, &mut row));
@@ -362,6 +358,21 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         mends: heading.mends,
         mending: None,
         file_name: heading.file_name.map(str::to_owned),
+    }
+}
+
+impl Heading<'_> {
+    /// The keyed hash of an e-mail address.
+    fn hash(&self, email: Option<&str>) -> EmailHash {
+        email.map_or(EmailHash::NONE, |email| self.email_key.hash(email))
+    }
+}
+
+/// Notes what an order demands of a catalogue, if it demands anything.
+fn note_demand(draft: &Draft, row: &mut Row, demands: &mut Vec<Arc<Demand>>) {
+    if let Some(demand) = &draft.demand {
+        row.demand = u32::try_from(demands.len()).ok();
+        demands.push(Arc::clone(demand));
     }
 }
 

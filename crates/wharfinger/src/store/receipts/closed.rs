@@ -137,11 +137,14 @@ pub(crate) fn of_batches(
     Ok(found)
 }
 
+/// How many orders of a batch were mended, per organisation.
+type Mended = Vec<(Option<OrganisationId>, u64)>;
+
 /// How many orders of each batch were mended, per organisation.
 pub(crate) fn count_mended(
     connection: &Connection,
     batches: &[BatchId],
-) -> Result<HashMap<BatchId, Vec<(Option<OrganisationId>, u64)>>, Fault> {
+) -> Result<HashMap<BatchId, Mended>, Fault> {
     let mut counts = HashMap::<_, Vec<_>>::new();
     let mut note = |row: &Row<'_>| -> Result<(), Fault> {
         let batch = BatchId::from_bytes(row.get(0)?);

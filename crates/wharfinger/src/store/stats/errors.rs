@@ -1,7 +1,7 @@
 //! Reading why orders were rejected, grouped by cause.
 
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map};
 
 use super::deltas::Entry;
 use super::shown::{Shown, each_log_row, each_row};
@@ -240,11 +240,12 @@ fn sorted(
         if group.orders == 0 || request.only_open && open == 0 {
             continue;
         }
-        if !names.contains_key(&dialect) {
-            names.insert(dialect, dialect_name(connection, dialect)?);
-        }
+        let name = match names.entry(dialect) {
+            hash_map::Entry::Occupied(known) => known.into_mut(),
+            hash_map::Entry::Vacant(new) => new.insert(dialect_name(connection, dialect)?),
+        };
         let cause = ErrorCause {
-            dialect: names[&dialect].clone(),
+            dialect: name.clone(),
             code,
             pointer,
         };

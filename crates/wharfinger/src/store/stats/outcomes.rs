@@ -8,7 +8,7 @@ use super::shown::{Shown, each_log_row, each_row};
 use super::steps::covering;
 use crate::store::Store;
 use crate::store::api::{OutcomeSums, ReadOutcomes, StoreError};
-use crate::store::engine::driver::Connection;
+use crate::store::engine::driver::{Connection, Row};
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::journal::dialects::find_dialect;
@@ -20,6 +20,15 @@ impl Store {
         let read = move |connection: &Connection| outcomes(connection, &request);
         self.readers.read(read).await
     }
+}
+
+/// The counts in a row, which follow its four other columns.
+fn counts_of(row: &Row<'_>) -> Result<Counts, Fault> {
+    let mut counts = [0; 5];
+    for (column, count) in (4..).zip(&mut counts) {
+        *count = row.get::<i64>(column)?.cast_unsigned();
+    }
+    Ok(unlisted(counts))
 }
 
 fn outcomes(connection: &Connection, request: &ReadOutcomes) -> Result<OutcomeSums, Fault> {
@@ -73,11 +82,7 @@ fn outcomes(connection: &Connection, request: &ReadOutcomes) -> Result<OutcomeSu
                     Err(_) => shown.has_all(),
                 };
                 if is_shown && is_wanted(row.get(2)?) {
-                    let mut counts = [0; 5];
-                    for (column, count) in (4..).zip(&mut counts) {
-                        *count = row.get::<i64>(column)?.cast_unsigned();
-                    }
-                    count(row.get(0)?, unlisted(counts));
+                    count(row.get(0)?, counts_of(row)?);
                 }
                 Ok(())
             },

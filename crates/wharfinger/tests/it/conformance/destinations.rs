@@ -179,6 +179,7 @@ pub(super) async fn what_was_reported_is_found_by_the_next_server(store: Arc<Sto
     assert!(lag.oldest_at_ms.is_some());
 }
 
+#[expect(clippy::too_many_lines, reason = "one story, step by step")]
 pub(super) async fn a_server_stops_when_its_destination_was_changed(store: Arc<Store>) {
     let destination = destination();
     let id = destination.id;

@@ -105,6 +105,7 @@ fn a_key_is_made_used_rotated_and_revoked() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one walk of a person, step by step")]
 fn an_organisation_is_made_and_its_catalogue_filled() {
     let data = fixture::data_directory();
     let chief = admin(data.path());
@@ -188,6 +189,7 @@ fn an_organisation_is_made_and_its_catalogue_filled() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one walk of a person, step by step")]
 fn a_destination_is_made_tested_paused_and_deleted() {
     let data = fixture::data_directory();
     let chief = admin(data.path());

@@ -104,10 +104,7 @@ fn hostile_rules_do_not_stop_the_server() {
         "TRK001",
         &[
             ("regex", "order.instructions.matches('(a*)*b')"),
-            (
-                "loops",
-                "order.lines.all(line, line.sku == 'S') && false",
-            ),
+            ("loops", "order.lines.all(line, line.sku == 'S') && false"),
         ],
     );
     let mut huge = priced("A", "1");

@@ -28,7 +28,13 @@ fn pages_of_a_thousand_have_each_rejected_order_once() {
     let server = Server::start(data.path());
     let mut expected = Vec::new();
     for batch in 0..3 {
-        let organisation = |at: u32| if at % 3 == 0 { "TRK002" } else { "TRK001" };
+        let organisation = |at: u32| {
+            if at.is_multiple_of(3) {
+                "TRK002"
+            } else {
+                "TRK001"
+            }
+        };
         let orders = (0..1_500)
             .map(|at| json!({"organisation": organisation(at), "key": format!("{batch}-{at}")}));
         let body = serde_json::to_vec(&orders.collect::<Vec<_>>()).unwrap();
@@ -55,7 +61,13 @@ fn pages_of_a_thousand_have_each_rejected_order_once() {
     assert_eq!(keys(&server, "full", "?limit=2"), ["2-0", "2-1"]);
     // A batch that is mended as a whole is passed over.
     let newest = items[0]["batch_id"].as_str().unwrap();
-    let organisation = |at: u32| if at % 3 == 0 { "TRK002" } else { "TRK001" };
+    let organisation = |at: u32| {
+        if at.is_multiple_of(3) {
+            "TRK002"
+        } else {
+            "TRK001"
+        }
+    };
     let mended = (0..1_500).map(|at| {
         let mut order = order(&format!("2-{at}"));
         order["organisation"] = organisation(at).into();

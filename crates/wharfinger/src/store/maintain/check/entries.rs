@@ -91,6 +91,32 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         self.check.fault(format!("entry {}: {what}", addr.0));
     }
 
+    /// An entry that made an order.
+    fn accepted(&mut self, addr: EntryAddr, number: Option<u64>, held: bool) -> Result<(), Fault> {
+        let Some((row, _)) = self.order(addr, addr)? else {
+            return Ok(());
+        };
+        self.check.report.orders += 1;
+        self.check.state_counts(&self.key_space, row.state);
+        self.latest(&row)?;
+        self.latest_change(&row)?;
+        self.is_rightly_held(&row)?;
+        if row.number != number {
+            self.fault_at(addr, "the index has another order number");
+        }
+        if row.state.is_open() != self.open.contains(addr.ordinal()) {
+            self.fault_at(
+                addr,
+                "the list of open orders does not match the order's state",
+            );
+        }
+        self.text(addr, 1, &row)?;
+        if held {
+            self.hold(addr)?;
+        }
+        Ok(())
+    }
+
     fn entry(&mut self, addr: EntryAddr, entry_outcome: EntryOutcome) -> Result<(), Fault> {
         if self.check.journal.is_of_purged(addr, entry_outcome)? {
             // A purge that was interrupted has not come to the later entries of the order.
@@ -101,29 +127,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         }
         match entry_outcome {
             EntryOutcome::Refused | EntryOutcome::Purged => {}
-            EntryOutcome::Accepted { number, held } => {
-                let Some((row, _)) = self.order(addr, addr)? else {
-                    return Ok(());
-                };
-                self.check.report.orders += 1;
-                self.check.state_counts(&self.key_space, row.state);
-                self.latest(&row)?;
-                self.latest_change(&row)?;
-                self.is_rightly_held(&row)?;
-                if row.number != number {
-                    self.fault_at(addr, "the index has another order number");
-                }
-                if row.state.is_open() != self.open.contains(addr.ordinal()) {
-                    self.fault_at(
-                        addr,
-                        "the list of open orders does not match the order's state",
-                    );
-                }
-                self.text(addr, 1, &row)?;
-                if held {
-                    self.hold(addr)?;
-                }
-            }
+            EntryOutcome::Accepted { number, held } => self.accepted(addr, number, held)?,
             EntryOutcome::Updated {
                 order,
                 previous,
@@ -195,7 +199,7 @@ impl<'k, 'c, 'b> Entries<'k, 'c, 'b> {
         match holds::read(self.check.connection, addr)? {
             Some(About::Hold(_)) => self.check.holds += 1,
             Some(About::Note(_)) | None => {
-                self.fault_at(addr, "the rule that holds its order is missing")
+                self.fault_at(addr, "the rule that holds its order is missing");
             }
         }
         Ok(())

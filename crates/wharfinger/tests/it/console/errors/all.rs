@@ -64,6 +64,7 @@ fn all_orders_of_a_cause_are_mended_after_a_preview() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one walk of a person, step by step")]
 fn a_value_is_set_replaced_and_removed_without_javascript() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());

@@ -99,6 +99,7 @@ fn faults_are_marked_anew_while_a_person_types() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one walk of a person, step by step")]
 fn everything_works_without_javascript() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
