@@ -212,7 +212,7 @@ fn hostile_names_and_texts_are_only_text() {
     browser.find("#to-1").choose("metadata");
     browser.find("#to-2").choose("lines[].metadata");
     browser.find("[value=preview]").click();
-    let preview = browser.wait("document.querySelector('.preview pre')?.textContent");
+    let preview = browser.wait("document.querySelector('.first-orders pre')?.textContent");
     assert!(preview.as_str().unwrap().contains(EVIL), "{preview}");
     assert_eq!(browser.count_shown("main img, main script"), 0);
     assert_eq!(browser.errors(), Vec::<String>::new());

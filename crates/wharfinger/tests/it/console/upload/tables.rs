@@ -44,7 +44,7 @@ fn a_mapping_is_made_on_the_page() {
         assert_eq!(browser.find("#to-3").value(), "metadata", "nothing is lost");
         browser.find("[name=zone]").fill("Europe/Berlin");
         browser.find("[value=preview]").click();
-        let preview = browser.wait("document.querySelector('.preview pre')?.innerText");
+        let preview = browser.wait("document.querySelector('.first-orders pre')?.innerText");
         let preview = preview.as_str().unwrap();
         assert!(preview.contains("\"unit_price\": 1055.10"), "{preview}");
         assert!(
@@ -104,7 +104,7 @@ fn the_command_line_takes_the_mapping_of_the_page() {
     let pasted = "order = \"Bestellung\"\n[constants]\nplaced_at = \"2026-11-21\"\n[columns]\nBestellung = \"key\"\nArtikel = \"lines[].sku\"\n";
     browser.find("[name=pasted]").fill(pasted);
     browser.find("[value=paste]").click();
-    browser.wait("document.querySelector('.preview pre')?.innerText.includes('B-17')");
+    browser.wait("document.querySelector('.first-orders pre')?.innerText.includes('B-17')");
     browser.find("[value=check]").click();
     assert_eq!(notice(&browser), "All 3 orders can be sent.");
 }
