@@ -86,7 +86,8 @@ fn without_chosen_names(code: &str, pointer: &str) -> String {
             break;
         }
         is_in_metadata = step.eq_ignore_ascii_case("metadata");
-        if is_index(step) {
+        // A pointer that is already that of a cause stays as it is.
+        if is_index(step) || step == "*" {
             cause.push('*');
             continue;
         }

@@ -15,7 +15,7 @@ const FILL: &str = "
         insert into admissions (organisation, block, orders) select 1, n, zeroblob(n * n) from n;
     insert into order_leaves (first, organisation, entries, orders)
         values (x'312e', 1, 1, x'00'), (x'312e00', 1, 3, x'01'), (x'312ec3a9', 1, 1, x'02')";
-const ROWS: u64 = 40 + 41 + 40 + 3 + 8;
+const ROWS: u64 = 40 + 41 + 40 + 3 + 10;
 
 fn source() -> Connection {
     let source = in_memory();
