@@ -116,7 +116,7 @@ fn native() -> &'static dyn wharfinger_core::dialect::Dialect {
 }
 
 /// Further attributes of a stored order in a response.
-const READ_BACK: [&str; 9] = [
+const READ_BACK: [&str; 10] = [
     "id",
     "number",
     "state",
@@ -125,6 +125,7 @@ const READ_BACK: [&str; 9] = [
     "batch_id",
     "created_at",
     "updated_at",
+    "held",
     "admission",
 ];
 
