@@ -5,6 +5,7 @@
 //! May import: `receipts` (the encoding of rejected orders), `journal`, `api`, `format`.
 
 mod chunks;
+mod demanded;
 mod holding;
 
 use std::collections::HashMap;
@@ -318,7 +319,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
                 let name = slot.name.as_deref().map(|name| arena.add(name));
                 let email = heading.hash(slot.email.as_deref());
                 let mut row = row(key, name, draft, index, ValidIndex(good));
-                note_demand(draft, &mut row, &mut demands);
+                demanded::note_demand(draft, &mut row, &mut demands);
                 let filling = groups.of(organisation);
                 if let Some(rules) = heading.rules {
                     filling.judge(rules, heading.dialect, (slot, &mut row));
@@ -358,21 +359,6 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         mends: heading.mends,
         mending: None,
         file_name: heading.file_name.map(str::to_owned),
-    }
-}
-
-impl Heading<'_> {
-    /// The keyed hash of an e-mail address.
-    fn hash(&self, email: Option<&str>) -> EmailHash {
-        email.map_or(EmailHash::NONE, |email| self.email_key.hash(email))
-    }
-}
-
-/// Notes what an order demands of a catalogue, if it demands anything.
-fn note_demand(draft: &Draft, row: &mut Row, demands: &mut Vec<Arc<Demand>>) {
-    if let Some(demand) = &draft.demand {
-        row.demand = u32::try_from(demands.len()).ok();
-        demands.push(Arc::clone(demand));
     }
 }
 
