@@ -3,8 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The most work of all rules on one order: one to two milliseconds.
-pub(super) const ORDER_WORK_MAX: u64 = 20_000;
+/// The most work of all rules on one order: about five milliseconds.
+pub(super) const ORDER_WORK_MAX: u64 = 50_000;
 /// The most work of all rules on all orders of a batch: about one second.
 const BATCH_WORK_MAX: u64 = 10_000_000;
 /// A text counts once more for each so many bytes that are looked at.
