@@ -16,8 +16,6 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0006_stats.sql"),
     include_str!("../../../migrations/sqlite/0007_rejections.sql"),
     include_str!("../../../migrations/sqlite/0008_held_orders.sql"),
-    include_str!("../../../migrations/sqlite/0009_front.sql"),
-    include_str!("../../../migrations/sqlite/0010_orders.sql"),
 ];
 /// The migrations on PostgreSQL. The table `schema_versions` lists the applied ones.
 pub(crate) const MIGRATIONS_ON_SERVER: &[&str] = &[
@@ -29,8 +27,6 @@ pub(crate) const MIGRATIONS_ON_SERVER: &[&str] = &[
     include_str!("../../../migrations/postgres/0006_stats.sql"),
     include_str!("../../../migrations/postgres/0007_rejections.sql"),
     include_str!("../../../migrations/postgres/0008_held_orders.sql"),
-    include_str!("../../../migrations/postgres/0009_front.sql"),
-    include_str!("../../../migrations/postgres/0010_orders.sql"),
 ];
 
 /// Migrates a file to the current schema. Refuses a schema of a later version than this program knows.
