@@ -41,9 +41,14 @@ pub(crate) fn pager(
 
 /// A table that scrolls in its own frame on a narrow screen. `label` says what it is. The content is `thead` and `tbody`.
 pub(crate) fn table(label: &str, content: &Markup) -> Markup {
+    frame(label, &html! { table { (content) } })
+}
+
+/// The frame of a table that has a class of its own.
+pub(crate) fn frame(label: &str, table: &Markup) -> Markup {
     html! {
         // It has the focus, so that it can be scrolled with the keyboard.
-        div.table role="region" aria-label=(label) tabindex="0" { table { (content) } }
+        div.table role="region" aria-label=(label) tabindex="0" { (table) }
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::faults::visible;
+use super::lists::frame;
 use super::words::time;
 use crate::api;
 
@@ -175,7 +176,7 @@ pub(crate) fn lines(order: &Order, shown_max: usize) -> Markup {
     let has_price = order.lines.iter().any(|line| line.unit_price.is_some());
     let left_out = order.lines.len().saturating_sub(shown_max);
     html! {
-        div.table role="region" aria-label="Lines" tabindex="0" {
+        (frame("Lines", &html! {
             table.lines {
                 thead {
                     tr {
@@ -202,7 +203,7 @@ pub(crate) fn lines(order: &Order, shown_max: usize) -> Markup {
                     }
                 }
             }
-        }
+        }))
         @if left_out > 0 {
             p.hint { (super::count(left_out as u64)) " more lines are in the text of the order." }
         }

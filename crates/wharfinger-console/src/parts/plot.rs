@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use maud::{Markup, PreEscaped, html};
 
+use super::lists::frame;
 use super::words::{count, moment};
 
 /// What is counted, such as rejected orders.
@@ -119,7 +120,7 @@ impl Bars<'_> {
 
     fn table(&self) -> Markup {
         html! {
-            div.table role="region" aria-label=(self.title) tabindex="0" {
+            (frame(self.title, &html! {
                 table {
                     thead { tr { th { "From" } @for series in self.series { th.number { (series.name) } } } }
                     tbody {
@@ -131,7 +132,7 @@ impl Bars<'_> {
                         }
                     }
                 }
-            }
+            }))
         }
     }
 }

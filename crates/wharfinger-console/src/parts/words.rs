@@ -1,5 +1,7 @@
 //! Numbers, times and states as people read them.
 
+use jiff::ToSpan;
+use jiff::civil::Date;
 use maud::{Markup, html};
 
 /// A number with its thousands apart: 12,345.
@@ -73,6 +75,13 @@ pub(crate) fn outcome(name: &str) -> Markup {
 /// A word with a colour: `good`, `bad`, `warm`, `plain` or `quiet`.
 pub(crate) fn label(name: &str, tone: &str) -> Markup {
     html! { span.label.(tone) { (name) } }
+}
+
+/// The day after a day such as `2026-11-30`: a person names the last day that is shown, and the API the time before which to
+/// stop. `None` if it is no day.
+pub(crate) fn next_day(day: &str) -> Option<Date> {
+    let day = day.parse::<Date>().ok()?;
+    day.checked_add(1.day()).ok()
 }
 
 #[cfg(test)]

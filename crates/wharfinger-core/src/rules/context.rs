@@ -8,11 +8,11 @@ use cel::objects::{Key, Map};
 use cel::{Context, Env, ExecutionError, Value};
 use regex::Regex;
 
+use super::Of;
 use super::calls::MATCHES;
 use super::compile::Compiled;
-use super::cost::{Budget, Extent, ORDER_WORK_MAX};
+use super::cost::{Extent, ORDER_WORK_MAX};
 use super::reason::reason;
-use super::{BATCH_TOO_LONG, Of};
 use crate::canonical::{Address, Customer, Json, Line, Order, References};
 use crate::order::amount::Amount;
 
@@ -57,17 +57,14 @@ impl Subject {
         }
     }
 
-    /// Whether a rule matches. Takes its work from the budget.
+    /// Whether a rule matches. Takes its work from what is left for the order.
     ///
     /// # Errors
     /// It cannot be evaluated. The text says why, without a value of the order.
-    pub(super) fn evaluate(&mut self, rule: &Compiled, budget: &Budget) -> Result<bool, String> {
+    pub(super) fn evaluate(&mut self, rule: &Compiled) -> Result<bool, String> {
         let work = rule.cost.on(&self.extent);
         let left = self.work_left.checked_sub(work);
         self.work_left = left.ok_or("the order is too large for this rule")?;
-        if !budget.take(work) {
-            return Err(BATCH_TOO_LONG.to_owned());
-        }
         match Value::resolve(&rule.expression, &self.context) {
             Ok(Value::Bool(is_match)) => Ok(is_match),
             Ok(_) => Err("it is neither true nor false for this order".to_owned()),

@@ -1,12 +1,8 @@
 //! How much work an evaluation is, estimated before it runs. The unit is the evaluation of a node with a short text: about 0.1
 //! microseconds in a release build.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 /// The most work of all rules on one order: about five milliseconds.
 pub(super) const ORDER_WORK_MAX: u64 = 50_000;
-/// The most work of all rules on all orders of a batch: about one second.
-const BATCH_WORK_MAX: u64 = 10_000_000;
 /// A text counts once more for each so many bytes that are looked at.
 const TEXT_BYTES: u64 = 256;
 /// A text counts once more for each so many bytes that are copied.
@@ -59,49 +55,5 @@ impl Cost {
             times = times.saturating_mul(lists);
         }
         work
-    }
-}
-
-/// What is left of the work that the rules may do on the orders of a batch.
-#[derive(Debug)]
-pub struct Budget {
-    left: AtomicU64,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self::of(BATCH_WORK_MAX)
-    }
-}
-
-/// What is left now, for work that may be repeated from here.
-impl Clone for Budget {
-    fn clone(&self) -> Self {
-        Self::of(self.left())
-    }
-}
-
-impl Budget {
-    pub(super) fn of(left: u64) -> Self {
-        Self {
-            left: AtomicU64::new(left),
-        }
-    }
-
-    /// Whether nothing is left.
-    #[must_use]
-    pub fn is_spent(&self) -> bool {
-        self.left() == 0
-    }
-
-    pub(super) fn left(&self) -> u64 {
-        self.left.load(Ordering::Relaxed)
-    }
-
-    /// Takes this much. If there is not enough, nothing is left for anyone.
-    pub(super) fn take(&self, work: u64) -> bool {
-        let left = self.left().checked_sub(work);
-        self.left.store(left.unwrap_or(0), Ordering::Relaxed);
-        left.is_some()
     }
 }

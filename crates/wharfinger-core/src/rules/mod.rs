@@ -10,7 +10,8 @@
 //! order is summed exactly, and converted once.
 //!
 //! An evaluation is bounded before it runs: a rule has a size, no loop is inside a loop, and the work of a rule on an order
-//! is estimated. An order has a budget, and so have all orders of a batch. A rule that fails on an order holds it, and says why without the order's values.
+//! is estimated. All rules share what may be done for an order. A rule that fails on an order holds it, and says why without the
+//! order's values.
 //!
 //! May import: `canonical`, `order`.
 #![expect(
@@ -35,7 +36,6 @@ use serde::{Deserialize, Serialize};
 use self::compile::Compiled;
 pub use self::compile::RuleError;
 use self::context::Subject;
-pub use self::cost::Budget;
 use crate::canonical::Order;
 
 /// Most rules of an organisation.
@@ -46,9 +46,6 @@ pub const NAME_CHARS_MAX: usize = 100;
 pub const WHEN_CHARS_MAX: usize = 2_000;
 /// Most characters in the sentence of a rule.
 pub const SENTENCE_CHARS_MAX: usize = 500;
-
-/// Why orders are held after the work that a batch may take was done.
-const BATCH_TOO_LONG: &str = "the rules would take too long on this batch";
 
 /// A rule, as it was set.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -136,35 +133,25 @@ impl RuleSet {
         self.rules.is_empty()
     }
 
-    /// The first rule that holds an order, because it matches or because it fails. `None` if the order may go on. Takes its work
-    /// from the budget. After that is spent, the first rule holds every order.
+    /// The first rule that holds an order, because it matches or because it fails. `None` if the order may go on.
     #[must_use]
-    pub fn find(&self, order: &Order, of: Of<'_>, budget: &Budget) -> Option<Hold> {
-        if budget.is_spent() {
-            let error = Some(BATCH_TOO_LONG.to_owned());
-            return self.rules().next().map(|rule| Hold::of(rule, error));
-        }
-        self.each(order, of, budget).next()
+    pub fn find(&self, order: &Order, of: Of<'_>) -> Option<Hold> {
+        self.each(order, of).next()
     }
 
-    /// All rules that would hold an order, in their order. Takes their work from the budget.
+    /// All rules that would hold an order, in their order.
     #[must_use]
-    pub fn find_all(&self, order: &Order, of: Of<'_>, budget: &Budget) -> Vec<Hold> {
-        self.each(order, of, budget).collect()
+    pub fn find_all(&self, order: &Order, of: Of<'_>) -> Vec<Hold> {
+        self.each(order, of).collect()
     }
 
-    fn each<'r>(
-        &'r self,
-        order: &Order,
-        of: Of<'_>,
-        budget: &'r Budget,
-    ) -> impl Iterator<Item = Hold> + use<'r> {
+    fn each<'r>(&'r self, order: &Order, of: Of<'_>) -> impl Iterator<Item = Hold> + use<'r> {
         let mut compiled = self.rules.iter().filter_map(|(_, rule)| rule.as_ref().ok());
         let names_metadata = compiled.any(|rule| rule.names_metadata);
         let mut subject = Subject::new((order, of), names_metadata, &self.regexes);
         self.rules.iter().filter_map(move |(rule, compiled)| {
             let found = compiled.as_ref().map_err(Clone::clone);
-            match found.and_then(|rule| subject.evaluate(rule, budget)) {
+            match found.and_then(|rule| subject.evaluate(rule)) {
                 Ok(true) => Some(Hold::of(rule, None)),
                 Ok(false) => None,
                 Err(why) => Some(Hold::of(rule, Some(why))),

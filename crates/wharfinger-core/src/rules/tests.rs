@@ -3,7 +3,7 @@
 use crate::canonical::{Address, Customer, Json, Line, Order};
 use crate::json::Decimal;
 use crate::order::amount::Amount;
-use crate::rules::{Budget, Of, Rule, RuleSet, WHEN_CHARS_MAX};
+use crate::rules::{Of, Rule, RuleSet, WHEN_CHARS_MAX};
 
 const OF: Of<'static> = Of {
     dialect: "native",
@@ -65,7 +65,7 @@ fn rules(when: &str) -> Vec<Rule> {
 /// `Ok(true)` if the rule holds the order, `Err` if it fails on it.
 fn judge(when: &str, order: &Order) -> Result<bool, String> {
     let set = RuleSet::compile(&rules(when)).unwrap_or_else(|error| panic!("{when}: {error}"));
-    match set.find(order, OF, &Budget::default()) {
+    match set.find(order, OF) {
         None => Ok(false),
         Some(hold) => hold.error.map_or(Ok(true), Err),
     }
@@ -289,12 +289,12 @@ fn the_first_rule_that_matches_is_named() {
         rule("too", "true"),
     ];
     let set = RuleSet::compile(&set).unwrap();
-    let found = set.find(&order(), OF, &Budget::default()).unwrap();
+    let found = set.find(&order(), OF).unwrap();
     assert_eq!(
         (found.rule.as_str(), found.sentence.as_str()),
         ("yes", "Because of yes.")
     );
-    assert_eq!(set.find_all(&order(), OF, &Budget::default()).len(), 2);
+    assert_eq!(set.find_all(&order(), OF).len(), 2);
 }
 
 /// Each of these is refused, or evaluated with bounded work.
@@ -321,8 +321,7 @@ fn hostile_rules_do_no_harm() {
         "\"\\".into(),
         "a\u{202e}b".into(),
     ] {
-        let _ =
-            RuleSet::compile(&rules(&when)).map(|set| set.find(&order(), OF, &Budget::default()));
+        let _ = RuleSet::compile(&rules(&when)).map(|set| set.find(&order(), OF));
     }
     let mut huge = order();
     huge.lines = vec![line("1", Some("1")); 20_000];
@@ -348,6 +347,6 @@ fn hostile_rules_do_no_harm() {
 proptest::proptest! {
     #[test]
     fn any_text_is_refused_or_evaluated(when in "[ a-z.()\\[\\]!&|<>=+*/%'\"0-9?:,{}-]{0,60}") {
-        let _ = RuleSet::compile(&rules(&when)).map(|set| set.find(&order(), OF, &Budget::default()));
+        let _ = RuleSet::compile(&rules(&when)).map(|set| set.find(&order(), OF));
     }
 }

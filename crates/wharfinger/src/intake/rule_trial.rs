@@ -7,7 +7,7 @@ use tokio::task::block_in_place;
 use wharfinger_core::dialect::{Dialect, OrderQuery, StoredOrder};
 use wharfinger_core::dialects;
 use wharfinger_core::order::ids::OrganisationId;
-use wharfinger_core::rules::{Budget, Hold, Of};
+use wharfinger_core::rules::{Hold, Of};
 
 use crate::store::{OrganisationRules, ReadOrders, Store, StoreError};
 
@@ -38,9 +38,7 @@ impl Tried {
         Self {
             order_id: None,
             key: Some(order.key.clone()).filter(|key| !key.is_empty()),
-            held_by: rules
-                .set
-                .find_all(&dialect.canonical(order), of, &Budget::default()),
+            held_by: rules.set.find_all(&dialect.canonical(order), of),
         }
     }
 }

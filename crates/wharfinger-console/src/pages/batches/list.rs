@@ -1,15 +1,14 @@
 //! `/console/batches`.
 
 use axum::response::Response;
-use jiff::ToSpan;
-use jiff::civil::Date;
 use maud::{Markup, html};
 
 use super::receipt::{Receipt, address, counts};
 use crate::api;
 use crate::page::{self, Page};
 use crate::parts::{
-    Listed, Who, count, dialect_field, empty, outcome, pager, select, text_field, time, visible,
+    Listed, Who, count, dialect_field, empty, frame, next_day, outcome, pager, select, text_field,
+    time, visible,
 };
 use crate::visit::Visit;
 
@@ -23,7 +22,7 @@ const STATES: [(&str, &str); 4] = [
 pub(super) async fn show(visit: Visit) -> Response {
     let from = visit.query("from");
     let before = day_after(visit.query("to"));
-    let start = if from.parse::<Date>().is_ok() {
+    let start = if from.parse::<jiff::civil::Date>().is_ok() {
         format!("{from}T00:00:00Z")
     } else {
         String::new()
@@ -65,8 +64,7 @@ pub(super) async fn show(visit: Visit) -> Response {
 
 /// The day after a day, as a time of the API: a person names the last day that is shown.
 fn day_after(day: &str) -> String {
-    let day = day.parse::<Date>().ok();
-    let next = day.and_then(|day| day.checked_add(1.day()).ok());
+    let next = next_day(day);
     next.map_or_else(String::new, |next| format!("{next}T00:00:00Z"))
 }
 
@@ -86,7 +84,7 @@ fn filters(visit: &Visit, who: &Who) -> Markup {
 
 fn table(receipts: &[Receipt]) -> Markup {
     html! {
-        div.table role="region" aria-label="Batches" tabindex="0" {
+        (frame("Batches", &html! {
             table.stack {
                 thead {
                     tr {
@@ -101,7 +99,7 @@ fn table(receipts: &[Receipt]) -> Markup {
                 }
                 tbody { @for receipt in receipts { (row(receipt)) } }
             }
-        }
+        }))
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::receipt::{Receipt, address};
 use crate::api::{self, Refused};
-use crate::parts::{Fault, Listed, count, empty, outcome, pager, visible};
+use crate::parts::{Fault, Listed, count, empty, frame, outcome, pager, visible};
 use crate::visit::Visit;
 
 #[derive(Deserialize)]
@@ -59,7 +59,7 @@ pub(super) async fn show(visit: &Visit, receipt: &Receipt, shown: &str) -> Resul
 
 fn table(rows: &[Became]) -> Markup {
     html! {
-        div.table role="region" aria-label="Orders of the batch" tabindex="0" {
+        (frame("Orders of the batch", &html! {
             table.stack {
                 thead {
                     tr {
@@ -72,7 +72,7 @@ fn table(rows: &[Became]) -> Markup {
                 }
                 tbody { @for row in rows { (became(row)) } }
             }
-        }
+        }))
     }
 }
 

@@ -7,7 +7,9 @@ use super::change::HOWS;
 use super::{AT_ONCE_MAX, Cause, PAGE_ORDERS};
 use crate::api;
 use crate::page::{self, Page};
-use crate::parts::{Fault, Listed, Rejection, count, empty, form, outcome, pager, time, visible};
+use crate::parts::{
+    Fault, Listed, Rejection, count, empty, form, frame, outcome, pager, time, visible,
+};
 use crate::visit::Visit;
 
 pub(super) async fn show(visit: Visit) -> Response {
@@ -113,7 +115,7 @@ fn became(visit: &Visit) -> Markup {
 
 fn table(rows: &[(&Rejection, &Fault)], can_choose: bool) -> Markup {
     html! {
-        div.table role="region" aria-label="Rejected orders" tabindex="0" {
+        (frame("Rejected orders", &html! {
             table.stack {
                 thead {
                     tr {
@@ -128,7 +130,7 @@ fn table(rows: &[(&Rejection, &Fault)], can_choose: bool) -> Markup {
                 }
                 tbody { @for (found, fault) in rows { (row(found, fault, can_choose)) } }
             }
-        }
+        }))
     }
 }
 

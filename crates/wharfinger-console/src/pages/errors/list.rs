@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::Cause;
 use crate::api;
 use crate::page::{self, Page};
-use crate::parts::{Listed, Who, count, dialect_field, empty, pager, select, time, visible};
+use crate::parts::{Listed, Who, count, dialect_field, empty, frame, pager, select, time, visible};
 use crate::visit::Visit;
 
 /// The times that are looked at: name, text, length in hours.
@@ -101,7 +101,7 @@ fn filters(visit: &Visit, who: &Who, window: &str) -> Markup {
 fn table(visit: &Visit, groups: &[Group]) -> Markup {
     let may_mend = visit.session.may("orders:write");
     html! {
-        div.table role="region" aria-label="Errors by cause" tabindex="0" {
+        (frame("Errors by cause", &html! {
             table.causes.stack {
                 thead {
                     tr {
@@ -116,7 +116,7 @@ fn table(visit: &Visit, groups: &[Group]) -> Markup {
                 }
                 tbody { @for group in groups { (row(visit, group, may_mend)) } }
             }
-        }
+        }))
     }
 }
 

@@ -9,7 +9,7 @@ use super::change::{Made, Wanted};
 use super::{AT_ONCE_MAX, AT_WORK_MAX, Cause};
 use crate::api::{self, Refused};
 use crate::page::{self, Page};
-use crate::parts::{Listed, Rejection, Verdict, count, form, rejection, resubmit, visible};
+use crate::parts::{Listed, Rejection, Verdict, count, form, frame, rejection, resubmit, visible};
 use crate::visit::{Posted, Visit};
 
 /// Orders that the page shows one by one. The others are counted.
@@ -169,7 +169,7 @@ fn content(visit: &Visit, cause: &Cause<'_>, wanted: &Wanted<'_>, tried: &[Tried
 
 fn table(tried: &[Tried]) -> Markup {
     html! {
-        div.table role="region" aria-label="Orders before and after the change" tabindex="0" {
+        (frame("Orders before and after the change", &html! {
             table.stack.preview {
                 thead {
                     tr {
@@ -182,7 +182,7 @@ fn table(tried: &[Tried]) -> Markup {
                 }
                 tbody { @for tried in tried.iter().take(SHOWN_MAX) { (row(tried)) } }
             }
-        }
+        }))
     }
 }
 

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::address;
 use crate::api;
 use crate::page::{self, Page};
-use crate::parts::{Listed, Order, Who, count, empty, pager, time, visible};
+use crate::parts::{Listed, Order, Who, count, empty, frame, pager, time, visible};
 use crate::visit::Visit;
 
 const PATH: &str = "/console/held";
@@ -52,7 +52,7 @@ pub(super) async fn show(visit: Visit) -> Response {
 
 fn table(orders: &[Order], with_organisation: bool) -> Markup {
     html! {
-        div.table role="region" aria-label="Held orders" tabindex="0" {
+        (frame("Held orders", &html! {
             table.stack {
                 thead {
                     tr {
@@ -77,6 +77,6 @@ fn table(orders: &[Order], with_organisation: bool) -> Markup {
                     }
                 }
             }
-        }
+        }))
     }
 }

@@ -2,16 +2,14 @@
 
 use axum::response::Response;
 use http::StatusCode;
-use jiff::ToSpan;
-use jiff::civil::Date;
 use maud::{Markup, html};
 use uuid::Uuid;
 
 use crate::api::{self, Refused};
 use crate::page::{self, Page};
 use crate::parts::{
-    Listed, Order, Who, count, dialect_field, empty, order_address, pager, select, state, time,
-    visible,
+    Listed, Order, Who, count, dialect_field, empty, frame, next_day, order_address, pager, select,
+    state, time, visible,
 };
 use crate::visit::Visit;
 
@@ -106,8 +104,7 @@ fn searched(visit: &Visit) -> &'static (&'static str, &'static str, &'static str
 
 /// The day after a day: a person names the last day that is shown. What is no day is told by the API.
 fn day_after(day: &str) -> String {
-    let next = day.parse::<Date>().ok();
-    let next = next.and_then(|day| day.checked_add(1.day()).ok());
+    let next = next_day(day);
     next.map_or_else(|| day.to_owned(), |next| next.to_string())
 }
 
@@ -165,7 +162,7 @@ fn nothing(visit: &Visit, goes_on: bool) -> Markup {
 
 fn table(orders: &[Order], with_organisation: bool) -> Markup {
     html! {
-        div.table role="region" aria-label="Orders" tabindex="0" {
+        (frame("Orders", &html! {
             table.stack {
                 thead {
                     tr {
@@ -181,7 +178,7 @@ fn table(orders: &[Order], with_organisation: bool) -> Markup {
                 }
                 tbody { @for order in orders { (row(order, with_organisation)) } }
             }
-        }
+        }))
     }
 }
 

@@ -10,7 +10,7 @@ use wharfinger_core::order::organisation::CatalogueMode;
 use wharfinger_core::order::organisation::{
     ListSort, OrgAccess, Organisation, Organisations, Scope,
 };
-use wharfinger_core::rules::{Budget, Hold, Of, Rule, RuleSet};
+use wharfinger_core::rules::{Hold, Of, Rule, RuleSet};
 
 use super::DestinationChange;
 
@@ -52,8 +52,7 @@ impl OrganisationRules {
             dialect: dialect.id(),
             organisation: &self.code,
         };
-        self.set
-            .find(&dialect.canonical(order), of, &Budget::default())
+        self.set.find(&dialect.canonical(order), of)
     }
 
     /// An order to be judged by the rules, before it is stored.
