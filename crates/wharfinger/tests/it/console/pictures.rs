@@ -71,7 +71,8 @@ fn each_picture_is_on_a_page_of_the_documentation() {
     let page = std::fs::read_to_string(root().join("docs/console.md")).unwrap();
     for (name, ..) in PICTURES {
         let file = format!("pictures/{name}.png");
-        assert!(root().join("docs").join(&file).exists(), "{file}");
+        let picture = std::fs::read(root().join("docs").join(&file)).unwrap();
+        assert!(picture.starts_with(b"\x89PNG"), "{file}");
         assert!(page.contains(&file), "{file}");
     }
 }
