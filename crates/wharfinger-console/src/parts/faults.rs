@@ -132,13 +132,15 @@ pub(crate) fn said(fault: &Fault) -> Markup {
     }
 }
 
+/// Whether a character of a text from outside is not seen, or changes the direction of what is around it.
+pub(crate) fn is_hidden(letter: char) -> bool {
+    let is_control = letter.is_control() && !matches!(letter, '\n' | '\t' | '\r');
+    is_control
+        || matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
 /// A text from outside in which nothing is invisible, and nothing changes the direction of what is around it.
 pub(crate) fn visible(text: &str) -> Markup {
-    let is_hidden = |letter: char| {
-        let is_control = letter.is_control() && !matches!(letter, '\n' | '\t' | '\r');
-        is_control
-            || matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-    };
     if !text.contains(is_hidden) {
         return html! { (text) };
     }

@@ -208,6 +208,8 @@ fn results_come_in_pages_and_in_lines() {
     for (mut told, mut sent) in paged.into_iter().zip(sent) {
         assert_eq!(told["organisation"], "TRK001");
         told.as_object_mut().unwrap().remove("organisation");
+        let rejection = told.as_object_mut().unwrap().remove("rejection_id");
+        assert_eq!(rejection.is_some(), told["outcome"] == "rejected", "{told}");
         assert_eq!(places_at_fault(&mut told), places_at_fault(&mut sent));
         assert_eq!(told, sent);
     }

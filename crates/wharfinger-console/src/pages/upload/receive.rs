@@ -17,6 +17,7 @@ use multer::{Field, Multipart};
 use tokio::time::timeout;
 
 use super::shelf::FILE_BYTES_MAX;
+use crate::parts::faults::is_hidden;
 
 /// How long the browser may send nothing.
 const IDLE_MAX: Duration = Duration::from_secs(30);
@@ -244,7 +245,7 @@ impl Stream for PieceByPiece {
     }
 }
 
-/// The last part of a name, without control characters, and not too long. Browsers write three characters of it as escapes, and
+/// The last part of a name, without characters that are not seen, and not too long. Browsers write three characters of it as escapes, and
 /// no others (HTML, section 4.10.21.8).
 fn sane_name(name: &str) -> String {
     let name = name
@@ -252,7 +253,8 @@ fn sane_name(name: &str) -> String {
         .replace("%0D", " ")
         .replace("%0A", " ");
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let plain = last.chars().filter(|letter| !letter.is_control());
+    let is_seen = |letter: &char| !letter.is_control() && !is_hidden(*letter);
+    let plain = last.chars().filter(is_seen);
     let plain: String = plain.take(NAME_CHARS_MAX).collect();
     let plain = plain.trim();
     if plain.is_empty() {
@@ -274,6 +276,7 @@ mod tests {
             ("C:\\x\\Bestellungen größe.csv", "Bestellungen größe.csv"),
             ("a\r\nb\u{0}.json", "ab.json"),
             ("<script>", "<script>"),
+            ("exe\u{202e}nosj.\u{200b}x", "exenosj.x"),
             ("a%22b%0D%0Ac%20.csv", "a\"b  c%20.csv"),
             ("a/", "file"),
             ("", "file"),

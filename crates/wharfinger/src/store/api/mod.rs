@@ -3,6 +3,7 @@
 //! May import: `format`.
 
 pub(super) mod catalogue;
+pub(super) mod causes;
 pub(super) mod destinations;
 pub(super) mod directory;
 pub(super) mod disk;

@@ -3,9 +3,9 @@
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 
+use super::causes::{cause_pointer, without_indexes};
 use super::receipts::{Recorded, RecordedProblem, Visible};
 use super::replies::SaveReply;
-use crate::store::receipts::causes::{cause_pointer, without_indexes};
 
 /// Which rejected orders to read, newest batch first.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use wharfinger_core::order::problem::Problem;
 use wharfinger_core::order::warning::{Warning, with_hint};
 use wharfinger_core::reading::email::is_mentioned;
 
-use super::causes::Causes;
+use crate::store::api::causes::Causes;
 use crate::store::api::{Recorded, RecordedOutcome, RecordedProblem, Rejection};
 use crate::store::format::varint::{Damage, pack, unpack};
 

@@ -2,7 +2,6 @@
 //!
 //! May import: `index`, `journal`, `engine`, `api`, `format`.
 
-pub(super) mod causes;
 pub(super) mod closed;
 pub(super) mod encoding;
 pub(super) mod extents;

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
 
-use super::causes::without_indexes;
 use super::closed;
 use super::encoding::{self, Chunk, Kind};
 use super::extents::{read_organisation, stored_organisation};
 use super::mentions::{Slice, keys_that_reach};
+use crate::store::api::causes::without_indexes;
 use crate::store::api::{ReceiptWarning, Recorded, RecordedOutcome, RecordedProblem};
 use crate::store::engine::driver::{Connection, Insert, OptionalExtension, ToValue, Value};
 use crate::store::engine::fault::Fault;

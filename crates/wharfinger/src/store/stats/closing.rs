@@ -4,8 +4,8 @@ use wharfinger_core::order::ids::OrganisationId;
 
 use super::deltas::{Deltas, OfBatch};
 use crate::store::api::RecordedProblem;
+use crate::store::api::causes::Causes;
 use crate::store::format::dialect_id::DialectId;
-use crate::store::receipts::causes::Causes;
 
 /// A rejected order that was mended or dismissed.
 #[derive(Clone, Copy, Debug)]

@@ -8,6 +8,7 @@ use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use wharfinger_core::order::outcome::Counts;
 
 use super::MINUTE_MS;
+use crate::store::api::causes::{CauseCount, Causes};
 use crate::store::engine::driver::{Connection, Insert, Row, ToValue};
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
@@ -15,7 +16,6 @@ use crate::store::format::varint::{
     Damage, pack, read_bytes, read_count, read_number, read_signed, unpack, write_number,
     write_signed,
 };
-use crate::store::receipts::causes::{CauseCount, Causes};
 use crate::store::receipts::extents::{read_organisation, stored_organisation};
 
 const OUTCOMES: u64 = 1;

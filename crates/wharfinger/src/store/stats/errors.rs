@@ -8,6 +8,7 @@ use super::shown::{Shown, each_log_row, each_row};
 use super::steps::covering;
 use super::sums::LastSeen;
 use crate::store::Store;
+use crate::store::api::causes::cause_pointer;
 use crate::store::api::{
     ErrorCause, ErrorExample, ErrorPage, ErrorPlace, ErrorSum, ReadErrors, Step, StoreError,
 };
@@ -15,7 +16,6 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::journal::dialects::{dialect_name, find_dialect};
-use crate::store::receipts::causes::cause_pointer;
 use crate::store::receipts::extents::{read_organisation, stored_organisation};
 use crate::store::receipts::rejections::{self, Wanted};
 

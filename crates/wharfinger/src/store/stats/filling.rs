@@ -11,9 +11,9 @@ use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use super::deltas::{Deltas, OfBatch};
 use super::sums::Sums;
 use crate::store::api::RecordedOutcome;
+use crate::store::api::causes::Causes;
 use crate::store::engine::driver::{Connection, Engine, Row};
 use crate::store::engine::fault::Fault;
-use crate::store::receipts::causes::Causes;
 use crate::store::receipts::{extents, rejections};
 
 /// Receipts that are counted at once.

@@ -34,13 +34,17 @@ fn a_search_narrows_routes_and_codes() {
     browser.press(&['/']);
     assert_eq!(browser.focused().property("id"), "words");
     browser.focused().write("post /v1/orders CANCEL");
-    let expected = ["native_cancel_orders", "native_cancel_order"];
+    let expected = [
+        "native_cancel_orders",
+        "native_cancel_order",
+        "native_refuse_order",
+    ];
     assert_eq!(routes(&browser), expected);
-    assert_eq!(browser.count_shown("#groups ul li"), 2);
+    assert_eq!(browser.count_shown("#groups ul li"), 3);
     assert_eq!(browser.count_shown("#groups > li"), 1);
     assert_eq!(browser.count_shown(".codes"), 0);
     let found = browser.find("#found").text();
-    assert_eq!(found, "2 routes and codes match");
+    assert_eq!(found, "3 routes and codes match");
     browser.focused().fill("idempotency_key_busy");
     assert_eq!(browser.count_shown(".route"), 0);
     assert_eq!(browser.count_shown("tbody tr"), 1);

@@ -50,7 +50,12 @@ fn nothing_is_wider_than_the_window() {
 /// Texts whose contrast with what is behind them is too low (WCAG 2.2, 1.4.3): their colours and the ratio.
 const PALE: &str = "
     const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const known = new Map();
     const parsed = (colour) => {
+        if (!known.has(colour)) known.set(colour, drawn(colour));
+        return known.get(colour);
+    };
+    const drawn = (colour) => {
         canvas.clearRect(0, 0, 1, 1);
         canvas.fillStyle = colour;
         canvas.fillRect(0, 0, 1, 1);
@@ -64,13 +69,15 @@ const PALE: &str = "
         });
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
     };
+    const grounds = new Map();
     const behind = (one) => {
-        for (let at = one; at; at = at.parentElement) {
-            const { channels, alpha } = parsed(getComputedStyle(at).backgroundColor);
-            if (alpha === 1) return channels;
-            if (alpha > 0) throw new Error('a background lets another one through');
+        if (!one) throw new Error('there is no background');
+        if (!grounds.has(one)) {
+            const { channels, alpha } = parsed(getComputedStyle(one).backgroundColor);
+            if (alpha > 0 && alpha < 1) throw new Error('a background lets another one through');
+            grounds.set(one, alpha === 1 ? channels : behind(one.parentElement));
         }
-        throw new Error('there is no background');
+        return grounds.get(one);
     };
     const found = new Map();
     for (const one of document.querySelectorAll('body *')) {
