@@ -15,7 +15,7 @@ mod words;
 
 pub(crate) use self::confirm::{Confirm, is_first, once_field, secret};
 pub(crate) use self::entries::{Entries, Organisation};
-pub(crate) use self::faults::{Placed, marked_order, more, said, visible};
+pub(crate) use self::faults::{Placed, is_hidden, marked_order, more, said, visible};
 pub(crate) use self::forms::{dialect_field, form, select, text_field};
 pub(crate) use self::lists::{Listed, empty, frame, pager, table};
 pub(crate) use self::order::{Fulfilment, Hold, Order, fact, fact_at, lines, order_address};
