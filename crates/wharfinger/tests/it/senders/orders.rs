@@ -45,7 +45,7 @@ fn orders_are_listed_by_every_filter() {
     let csv = desk.done(&["orders", "list", "--csv", "--org", "TRK001"]);
     assert_eq!(csv.lines().count(), 3, "{csv}");
     let told = desk.refused(2, &["orders", "list", "--state", "lost"]);
-    assert!(told.contains("draft, pending"), "{told}");
+    assert!(told.contains("draft, held, pending"), "{told}");
     let listed = desk.lines(&["orders", "list", "--json"]);
     assert_eq!(json!(listed), get(desk.server(), "/v1/orders")["data"]);
 }
