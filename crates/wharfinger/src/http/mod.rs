@@ -9,6 +9,8 @@ mod console;
 mod describe;
 mod forwarded;
 mod framing;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod health;
 mod http2;

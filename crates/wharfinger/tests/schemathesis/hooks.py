@@ -91,8 +91,11 @@ def before_call(context, case, kwargs):
     # A time ends after it begins, and has only so many steps.
     if case.path in ("/v1/stats", "/v1/errors"):
         for name in ("from", "to"):
-            if fits(TIME, query.get(name)):
+            if fits(TIME, query.get(name)) or fits(DATE, query.get(name)):
                 del query[name]
+    # The codes of errors are in the manual.
+    if case.path == "/v1/rejections" and isinstance(query.get("code"), str):
+        query["code"] = "required"
     # The body's schema is that of the native format.
     if query.get("dialect") in DIALECTS and case.method != "GET":
         query["dialect"] = "native"
