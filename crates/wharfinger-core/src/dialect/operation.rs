@@ -81,6 +81,8 @@ pub enum ParameterKind {
     TimeOrSpan,
     /// A UUID.
     Uuid,
+    /// A JSON pointer.
+    JsonPointer,
     /// The name of a file: percent-encoded UTF-8.
     FileName,
     /// A duration in seconds such as `30s`, up to the given maximum.

@@ -122,6 +122,7 @@ fn parameter(parameter: &Parameter) -> Value {
     let schema = match parameter.kind {
         ParameterKind::Text => json!({"type": "string"}),
         ParameterKind::Prefix(max) => json!({"type": "string", "minLength": 1, "maxLength": max}),
+        ParameterKind::JsonPointer => json!({"type": "string", "pattern": "^(/|$)"}),
         ParameterKind::Texts => json!({"type": "string", "pattern": r"[^,\s]"}),
         ParameterKind::Organisation => {
             json!({"type": "string", "pattern": CODE_PATTERN, "maxLength": CODE_CHARS_MAX})

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use wharfinger_core::dialect::Parameter;
-use wharfinger_core::dialect::ParameterKind::{Boolean, DateOrTime, Organisation, Text, Uuid};
+use wharfinger_core::dialect::ParameterKind::{Boolean, DateOrTime, JsonPointer, Organisation, Text, Uuid};
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
@@ -98,7 +98,7 @@ const FILTERS: &[Parameter] = &[
     query("code", Text, "Only orders with an error of this code"),
     query(
         "pointer",
-        Text,
+        JsonPointer,
         "Only orders with an error at this pointer; a step `*` stands for any position in an array. With `code`: of that code",
     ),
     query("key", Text, "Only orders with this order key"),
