@@ -23,7 +23,8 @@ const DATE: &str = "2020-01-01";
 /// Moves everything stored so far to the year 2000.
 fn age(data: &Path) {
     let age = "update blocks set at_ms = 946684800000, latest_ms = 946684800000 where at_ms > 1577836800000; \
-               update batches set received_at_ms = 946684800000 where received_at_ms > 1577836800000;";
+               update batches set received_at_ms = 946684800000 where received_at_ms > 1577836800000; \
+               update audit set at_ms = 946684800000 where at_ms > 1577836800000;";
     settled(data).run(age);
 }
 
@@ -149,6 +150,15 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
     assert_eq!((&of[1]["orders"], &of[1]["events"]), (&json!(0), &json!(0)));
     assert_eq!(removed["receipts"], 2);
     assert_whole(data.path());
+    // The old entries of the audit log about orders go, and no others.
+    assert_eq!(removed["audit"], 3);
+    let entries = |of: &str| {
+        let count = format!("select count(*) from audit where action like '{of}'");
+        Database::of(data.path()).number(&count)
+    };
+    assert_eq!(entries("order.%"), 2);
+    assert_eq!(entries("orders.purge"), 1);
+    assert!(entries("organisation.%") > 0 && entries("key.%") > 0);
 
     for id in &ids[..2] {
         for part in ["", "/history"] {
