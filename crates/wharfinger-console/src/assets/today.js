@@ -46,10 +46,12 @@ function place() {
     if (part?.contains(document.activeElement)) continue;
     waiting.delete(name);
     if (!part || html === null) continue;
+    const fresh = document.createElement("div");
+    fresh.innerHTML = html;
+    localTimes(fresh);
     const open = [...part.querySelectorAll("details")].map((details) => details.open);
-    part.innerHTML = html;
-    part.querySelectorAll("details").forEach((details, at) => (details.open = open[at] ?? false));
-    localTimes(part);
+    fresh.querySelectorAll("details").forEach((details, at) => (details.open = open[at] ?? false));
+    if (fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
   }
 }
 

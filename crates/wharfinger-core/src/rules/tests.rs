@@ -339,10 +339,7 @@ fn a_batch_has_a_budget() {
     large.lines = vec![line("1", Some("1")); 500];
     let never = rules("order.lines.exists(line, line.quantity > 5.0)");
     let set = RuleSet::compile(&never).unwrap();
-    for (mut work, least) in [
-        (BatchWork::before_turn(), 1_000),
-        (BatchWork::in_turn(), 100),
-    ] {
+    for (mut work, least) in [(BatchWork::before_turn(), 300), (BatchWork::in_turn(), 30)] {
         let judged = (0..).take_while(|_| set.find(&large, OF, &mut work).is_none());
         let judged = judged.count();
         assert!((least..10 * least).contains(&judged), "{judged}");

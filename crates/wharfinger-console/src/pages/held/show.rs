@@ -163,7 +163,7 @@ fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
                         (editor(text, &placed))
                     }
                     section.faults #faults aria-labelledby="faults-title" {
-                        h2 #faults-title role="status" { (title(told)) }
+                        h2 #faults-title role=[told.verdict.is_some().then_some("status")] { (title(told)) }
                         @if let Some((class, sentence)) = &told.verdict { p.notice.(class) { (visible(sentence)) } }
                         (faults(text, &placed))
                     }

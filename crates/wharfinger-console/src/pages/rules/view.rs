@@ -208,8 +208,10 @@ fn marked(when: &str, (line, column): (usize, usize)) -> Markup {
     let text = when.lines().nth(line - 1).unwrap_or_default();
     let start = text.char_indices().nth(column - 1);
     let start = start.map_or(text.len(), |(at, _)| at);
+    // The place of an attribute is its dot.
+    let start = start + usize::from(text[start..].starts_with('.'));
     let (before, rest) = text.split_at(start);
-    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '.';
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
     let word = rest.find(|letter| !is_word(letter)).unwrap_or(rest.len());
     let first = rest.chars().next().map_or(0, char::len_utf8);
     let (wrong, after) = rest.split_at(word.max(first));
@@ -249,7 +251,7 @@ mod tests {
     #[test]
     fn the_word_at_a_place_is_marked() {
         for (when, place, expected) in [
-            ("order.totl > 1", (1, 7), "order.<mark>totl</mark> &gt; 1"),
+            ("order.totl > 1", (1, 6), "order.<mark>totl</mark> &gt; 1"),
             ("a &&\nb ||", (2, 3), "b <mark>|</mark>|"),
             ("a &&", (1, 5), "a &amp;&amp;<mark>⏎</mark>"),
             ("a", (3, 9), "<mark>⏎</mark>"),

@@ -2,6 +2,7 @@
 
 mod batches;
 mod demo;
+mod destinations;
 mod errors;
 mod forms;
 mod held;

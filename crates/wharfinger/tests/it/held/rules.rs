@@ -138,7 +138,7 @@ fn a_batch_that_uses_up_its_budget_is_held_from_there_on() {
     let orders: Vec<_> = (0..300)
         .map(|number| {
             let mut order = priced(&format!("K-{number:03}"), "1");
-            order["instructions"] = "x".repeat(8_000).into();
+            order["instructions"] = "x".repeat(7_000).into();
             order["lines"] = Value::from(vec![json!({"sku": "S"}); 50]);
             order
         })

@@ -109,7 +109,7 @@ fn many_errors_end_a_page_early() {
     const MAX: usize = 8 << 20;
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    let lines = vec![json!({"sku": "S", "quantity": "q".repeat(150)}); 25];
+    let lines = vec![json!({"sku": "S", "quantity": "😀".repeat(100)}); 25];
     let orders: Vec<_> = (0..1_000)
         .map(|key| json!({"key": key.to_string(), "placed_at": "2026-11-21", "lines": lines}))
         .collect();
