@@ -186,3 +186,6 @@ impl Drop for Following {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

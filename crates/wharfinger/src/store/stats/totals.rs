@@ -40,6 +40,12 @@ pub(crate) fn logged(connection: &Connection) -> Result<Totals, Fault> {
     Ok(totals)
 }
 
+/// When the first sum of a length begins. `None` if there is none.
+pub(crate) fn first_ms(connection: &Connection, step: Step) -> Result<Option<i64>, Fault> {
+    let select = "select min(at_ms) from stats where step = ?1";
+    Ok(connection.query_row(select, [step.number()], |row| row.get(0))?)
+}
+
 /// The totals of the sums.
 pub(crate) fn summed(connection: &Connection, step: Step, from_ms: i64) -> Result<Summed, Fault> {
     let sum = |name| format!("cast(sum({name}) as bigint)");
