@@ -83,6 +83,17 @@ fn assert_whole(data: &Path) {
     assert_eq!(check(data).faults, Vec::<String>::new());
 }
 
+/// Asserts that the old entries of the audit log about orders are gone, and no others.
+fn assert_audited(data: &Path) {
+    let entries = |of: &str| {
+        let count = format!("select count(*) from audit where action like '{of}'");
+        Database::of(data).number(&count)
+    };
+    assert_eq!(entries("order.%"), 2);
+    assert_eq!(entries("orders.purge"), 1);
+    assert!(entries("organisation.%") > 0 && entries("key.%") > 0);
+}
+
 /// What [`fill`] created.
 struct Filled {
     /// The ids of orders a, b, c and d.
@@ -150,15 +161,8 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
     assert_eq!((&of[1]["orders"], &of[1]["events"]), (&json!(0), &json!(0)));
     assert_eq!(removed["receipts"], 2);
     assert_whole(data.path());
-    // The old entries of the audit log about orders go, and no others.
     assert_eq!(removed["audit"], 3);
-    let entries = |of: &str| {
-        let count = format!("select count(*) from audit where action like '{of}'");
-        Database::of(data.path()).number(&count)
-    };
-    assert_eq!(entries("order.%"), 2);
-    assert_eq!(entries("orders.purge"), 1);
-    assert!(entries("organisation.%") > 0 && entries("key.%") > 0);
+    assert_audited(data.path());
 
     for id in &ids[..2] {
         for part in ["", "/history"] {

@@ -300,8 +300,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
     }
     let mut rejections = ChunkBuilders::of(Kind::Rejected);
     let mut warned = ChunkBuilders::of(Kind::Warned);
-    let (mut rejected_of_nobody, mut warned_of_nobody) = (0, 0);
-    let mut good = 0;
+    let (mut rejected_of_nobody, mut warned_of_nobody, mut good) = (0, 0, 0);
     let mut lines = Vec::new();
     let mut demands = Vec::new();
     let mut work = BatchWork::before_turn();
