@@ -16,7 +16,7 @@ struct Never;
 #[async_trait]
 impl Changes for Never {
     async fn next(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
