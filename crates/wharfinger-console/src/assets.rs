@@ -23,12 +23,14 @@ const STYLE: &str = concat!(
     include_str!("assets/mend.css"),
     include_str!("assets/orders.css"),
     include_str!("assets/upload.css"),
+    include_str!("assets/rules.css"),
 );
 
 /// The modules: `page.js` is on every page, others where a page names them.
-const MODULES: [(&str, &str); 4] = [
+const MODULES: [(&str, &str); 5] = [
     ("page.js", include_str!("assets/page.js")),
     ("mend.js", include_str!("assets/mend.js")),
+    ("rules.js", include_str!("assets/rules.js")),
     ("upload.js", include_str!("assets/upload.js")),
     ("today.js", include_str!("assets/today.js")),
 ];

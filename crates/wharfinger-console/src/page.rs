@@ -13,6 +13,17 @@ use crate::visit::Visit;
 /// A page of the navigation: its name, its path, the scope that it needs.
 struct Entry(&'static str, &'static str, &'static str);
 
+/// Marks the page about the whole server: the scope `admin` is needed for every organisation.
+const SERVER: &str = "admin of all";
+
+/// Whether a person has a page of the navigation.
+fn has(visit: &Visit, entry: &Entry) -> bool {
+    match entry.2 {
+        SERVER => visit.session.may_see_server(),
+        scope => visit.session.may(scope),
+    }
+}
+
 /// The navigation, in groups.
 const GROUPS: &[(&str, &[Entry])] = &[
     (
@@ -38,7 +49,7 @@ const GROUPS: &[(&str, &[Entry])] = &[
             Entry("Organisations", "/console/organisations", "admin"),
             Entry("Keys", "/console/keys", "admin"),
             Entry("Audit log", "/console/audit", "admin"),
-            Entry("Server", "/console/server", "admin"),
+            Entry("Server", "/console/server", SERVER),
         ],
     ),
 ];
@@ -112,7 +123,7 @@ fn navigation(visit: &Visit) -> Markup {
     };
     html! {
         @for (name, entries) in GROUPS {
-            @let shown: Vec<_> = entries.iter().filter(|entry| visit.session.may(entry.2)).collect();
+            @let shown: Vec<_> = entries.iter().filter(|entry| has(visit, entry)).collect();
             @if !shown.is_empty() {
                 h2 { (name) }
                 ul {

@@ -15,14 +15,32 @@ pub(crate) const COOKIE_NAME: &str = "wharfinger_session";
 /// then still proves that a page of the console made it.
 const COOKIE_S: u64 = 7 * 24 * 60 * 60;
 
+/// The name of the cookie that proves that the form for signing in was opened in this browser.
+const SIGN_IN_COOKIE_NAME: &str = "wharfinger_sign_in";
+
 /// The session's token in a request, if it has one.
 pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
+    cookie_named(headers, COOKIE_NAME)
+}
+
+/// The token of the form for signing in that this browser has, if it has one.
+pub(crate) fn sign_in_token(headers: &HeaderMap) -> Option<&str> {
+    cookie_named(headers, SIGN_IN_COOKIE_NAME)
+}
+
+/// The value of `Set-Cookie` for the token of the form for signing in. It ends with the browser.
+pub(crate) fn sign_in_cookie(token: &str, is_secure: bool) -> String {
+    let secure = if is_secure { "; Secure" } else { "" };
+    format!("{SIGN_IN_COOKIE_NAME}={token}; Path=/console; HttpOnly; SameSite=Strict{secure}")
+}
+
+fn cookie_named<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     let fields = headers.get_all(COOKIE).iter();
     let cookies = fields.filter_map(|field| field.to_str().ok());
     let mut cookies = cookies.flat_map(|field| field.split(';'));
     cookies.find_map(|cookie| {
         let (name, value) = cookie.trim().split_once('=')?;
-        (name == COOKIE_NAME).then_some(value)
+        (name == wanted).then_some(value)
     })
 }
 

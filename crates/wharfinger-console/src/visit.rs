@@ -44,6 +44,18 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
+    /// Requests that are made for a person who looks at a page, and not for one request of the browser.
+    pub(crate) fn in_background(host: &Shared, session: Session) -> Self {
+        Self {
+            host: Arc::clone(host),
+            session,
+            server: String::new(),
+            target: String::new(),
+            query: Vec::new(),
+            path: Vec::new(),
+        }
+    }
+
     /// A parameter of the query, without white space around it. Empty if it is absent.
     pub(crate) fn query(&self, name: &str) -> &str {
         value(&self.query, name).trim()
@@ -111,6 +123,25 @@ impl FromRequest<Shared> for Visit {
     }
 }
 
+/// A request for a form that only keys with the scope `admin` may send. For others there is no form: they get what the API answers
+/// them.
+pub(crate) struct AdminVisit(pub(crate) Visit);
+
+impl FromRequest<Shared> for AdminVisit {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, host: &Shared) -> Result<Self, Response> {
+        let visit = Visit::from_request(request, host).await?;
+        if visit.session.may("admin") {
+            return Ok(Self(visit));
+        }
+        match visit.get::<serde_json::Value>("/v1/keys?limit=1").await {
+            Ok(_) => Ok(Self(visit)),
+            Err(refused) => Err(page::refused(&visit, &refused)),
+        }
+    }
+}
+
 fn target_of(parts: &Parts) -> String {
     let target = parts.uri.path_and_query();
     target
@@ -150,6 +181,7 @@ impl FromRequest<Shared> for Posted {
     type Rejection = Response;
 
     async fn from_request(request: Request, host: &Shared) -> Result<Self, Response> {
+        let client = host.client(&request);
         let (parts, body) = request.into_parts();
         let target = target_of(&parts);
         let token = session::token(&parts.headers).unwrap_or_default();
@@ -171,7 +203,8 @@ impl FromRequest<Shared> for Posted {
             }
             // What was written must not be lost: it can be sent on after signing in.
             Err(NoSession::Ended) if is_ours || sender == Sender::Own => {
-                return Err(sign_in::needed_for_form(&target, &fields));
+                let door = sign_in::Door::of(&parts.headers, client.is_secure);
+                return Err(sign_in::needed_for_form(&door, &target, &fields));
             }
             Err(NoSession::Ended) => return Err(sign_in::needed(&parts.headers, &target)),
             Err(NoSession::Unavailable) => {

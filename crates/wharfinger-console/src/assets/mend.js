@@ -1,4 +1,4 @@
-// The page that mends a rejected order, and the form that mends all of a cause.
+// The pages that mend a rejected or a held order, and the form that mends all of a cause.
 // What a person types is sent to the page itself, which judges it by a dry run. So places in a text are found by one code.
 const PAUSE_MS = 350;
 
@@ -24,7 +24,7 @@ function mend(form) {
 
   form.addEventListener("submit", (event) => {
     const button = event.submitter;
-    const isSent = button?.name === "do" && button.value === "send";
+    const isSent = button?.name === "do" && ["send", "save"].includes(button.value);
     if (isSent || !button) return;
     event.preventDefault();
     clearTimeout(timer);
@@ -92,7 +92,7 @@ function mend(form) {
   function afterButton(had) {
     if (document.activeElement !== document.body) return;
     const next = had ? document.getElementById(had) : null;
-    (next ?? document.querySelector("#faults button") ?? form.querySelector('[value="send"]')).focus();
+    (next ?? document.querySelector("#faults button") ?? form.querySelector(".actions .main")).focus();
   }
 }
 

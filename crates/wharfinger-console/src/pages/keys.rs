@@ -14,7 +14,7 @@ use crate::parts::{
     Confirm, Listed, empty, form, is_first, label, once_field, pager, secret, table, text_field,
     time,
 };
-use crate::visit::{Posted, Shared, Visit};
+use crate::visit::{AdminVisit, Posted, Shared, Visit};
 
 const PATH: &str = "/console/keys";
 const SCOPES: [(&str, &str); 3] = [
@@ -122,7 +122,7 @@ fn some_of(codes: &[String]) -> String {
     }
 }
 
-async fn new(visit: Visit) -> Response {
+async fn new(AdminVisit(visit): AdminVisit) -> Response {
     form_page(
         &visit,
         &|_| String::new(),
@@ -212,7 +212,7 @@ fn shown_once(visit: &Visit, title: &str, key: &Key) -> Response {
     )
 }
 
-async fn ask_rotate(visit: Visit) -> Response {
+async fn ask_rotate(AdminVisit(visit): AdminVisit) -> Response {
     let id = visit.path("id").to_owned();
     Confirm {
         title: "Rotate this key?",
@@ -238,7 +238,7 @@ async fn rotate(posted: Posted) -> Response {
     }
 }
 
-async fn ask_revoke(visit: Visit) -> Response {
+async fn ask_revoke(AdminVisit(visit): AdminVisit) -> Response {
     let id = visit.path("id").to_owned();
     let is_own = id == visit.session.key_id;
     Confirm {

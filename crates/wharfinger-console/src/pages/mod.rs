@@ -13,6 +13,7 @@ mod keys;
 mod mend;
 mod orders;
 mod organisations;
+mod rules;
 mod server;
 mod today;
 mod upload;
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> Router<Shared> {
         mend::routes(),
         orders::routes(),
         organisations::routes(),
+        rules::routes(),
         server::routes(),
         today::routes(),
         upload::routes(),

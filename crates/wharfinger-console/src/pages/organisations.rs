@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::api::{self, Refused, segment};
 use crate::page::{self, Page};
 use crate::parts::{Listed, empty, form, label, pager, select, table, text_field};
-use crate::visit::{Posted, Shared, Visit};
+use crate::visit::{AdminVisit, Posted, Shared, Visit};
 
 const PATH: &str = "/console/organisations";
 
@@ -70,7 +70,7 @@ fn rows(organisations: &[Organisation]) -> Markup {
     }
 }
 
-async fn new(visit: Visit) -> Response {
+async fn new(AdminVisit(visit): AdminVisit) -> Response {
     let organisation = Organisation {
         customer_orders_enabled: true,
         ..Organisation::default()
@@ -185,6 +185,7 @@ fn settings_page(
         p.subtitle {
             a href=(format!("/console/catalogue?organisation={code}")) { "Catalogue" } " · "
             a href=(format!("/console/customers?organisation={code}")) { "Customers" } " · "
+            a href=(format!("{PATH}/{code}/rules")) { "Rules" } " · "
             a href=(format!("/console/audit?organisation={code}")) { "Audit log" }
         }
         div.narrow { (form(visit, &format!("{PATH}/{code}"), &content)) }

@@ -3,6 +3,10 @@
 //! A form that is sent when its session has ended is not lost: the page that asks to sign in carries its fields along, and after
 //! that the person decides whether it is sent. Nothing is carried along that a page of another site could have made.
 //!
+//! A page of another site must not sign a person in with a key of its own: orders would go to the wrong place. So the form has a
+//! token that is bound to a cookie. Browsers that say who made a request (`Sec-Fetch-Site`) do not need it; they are silent over
+//! plain HTTP, except on the same machine.
+//!
 //! Browsers leave the cookie out when a person follows a link on another site (`SameSite=Strict`), for example in an e-mail that
 //! is read in the browser. Such a request gets a page that leads to [`ENTER`] at once: that request is made by a page of this
 //! server, so it has the cookie.
@@ -64,15 +68,11 @@ async fn enter(State(host): State<Shared>, request: Request) -> Response {
 }
 
 /// Asks a person whose session has ended to sign in, and keeps the form that was sent.
-pub(crate) fn needed_for_form(target: &str, fields: &Fields) -> Response {
+pub(crate) fn needed_for_form(door: &Door, target: &str, fields: &Fields) -> Response {
     let about =
         "Your session has ended, and nothing was changed. Sign in again: what you wrote is kept.";
     let kept = kept_form(target, fields);
-    page::bare(
-        StatusCode::UNAUTHORIZED,
-        "Sign in",
-        &form(target, Some(about), &kept),
-    )
+    door.show(StatusCode::UNAUTHORIZED, target, Some(about), &kept)
 }
 
 /// Shows a form again whose token is not that of the session.
@@ -129,17 +129,69 @@ fn kept_form(target: &str, fields: &Fields) -> Markup {
     }
 }
 
-fn form(next: &str, about: Option<&str>, kept: &Markup) -> Markup {
-    html! {
-        @if let Some(about) = about { p.notice.bad role="alert" { (about) } }
-        form method="post" action=(PATH) {
-            input type="hidden" name="next" value=(next);
-            (kept)
-            label.field { span { "Key id" } input name="id" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus; }
-            label.field { span { "Secret" } input type="password" name="secret" autocomplete="current-password" required; }
-            button.main type="submit" { "Sign in" }
+/// The form for signing in, in one browser.
+pub(crate) struct Door {
+    /// The token that the form is bound to.
+    token: String,
+    /// Whether the browser has the cookie with it already.
+    is_known: bool,
+    is_secure: bool,
+}
+
+impl Door {
+    /// The form for the browser that has sent these header fields.
+    pub(crate) fn of(headers: &HeaderMap, is_secure: bool) -> Self {
+        let known = session::sign_in_token(headers).filter(|token| !token.is_empty());
+        Self {
+            token: known.map_or_else(new_token, str::to_owned),
+            is_known: known.is_some(),
+            is_secure,
         }
-        p.hint { "You sign in with an API key. An administrator makes one with " code { "wharfinger key create" } "." }
+    }
+
+    /// Whether a form was opened in this browser.
+    fn has_made(&self, sender: Sender, sent: &str) -> bool {
+        match sender {
+            Sender::Own => true,
+            Sender::Foreign => false,
+            Sender::Unknown => self.is_known && session::is_csrf(&self.token, sent),
+        }
+    }
+
+    fn show(&self, status: StatusCode, next: &str, about: Option<&str>, kept: &Markup) -> Response {
+        let content = html! {
+            @if let Some(about) = about { p.notice.bad role="alert" { (about) } }
+            form method="post" action=(PATH) {
+                input type="hidden" name="csrf" value=(session::csrf(&self.token));
+                input type="hidden" name="next" value=(next);
+                (kept)
+                label.field { span { "Key id" } input name="id" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus; }
+                label.field { span { "Secret" } input type="password" name="secret" autocomplete="current-password" required; }
+                button.main type="submit" { "Sign in" }
+            }
+            p.hint { "You sign in with an API key. An administrator makes one with " code { "wharfinger key create" } "." }
+        };
+        let mut response = page::bare(status, "Sign in", &content);
+        let cookie = session::sign_in_cookie(&self.token, self.is_secure);
+        if let Some(cookie) = HeaderValue::from_str(&cookie)
+            .ok()
+            .filter(|_| !self.is_known)
+        {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+/// A token that nobody can guess. Empty if there are no random numbers: then no form is accepted without `Sec-Fetch-Site`.
+fn new_token() -> String {
+    let mut random = [0; 16];
+    let is_random = getrandom::fill(&mut random).is_ok();
+    let digits = random.iter().map(|byte| format!("{byte:02x}"));
+    if is_random {
+        digits.collect()
+    } else {
+        String::new()
     }
 }
 
@@ -156,7 +208,8 @@ async fn show(State(host): State<Shared>, request: Request) -> Response {
     if host.session(token).await.is_ok() {
         return page::redirect(own(&next));
     }
-    page::bare(StatusCode::OK, "Sign in", &form(&next, None, &html! {}))
+    let door = Door::of(request.headers(), host.client(&request).is_secure);
+    door.show(StatusCode::OK, &next, None, &html! {})
 }
 
 async fn sign_in(State(host): State<Shared>, request: Request) -> Response {
@@ -179,6 +232,16 @@ async fn sign_in(State(host): State<Shared>, request: Request) -> Response {
         .map(|(name, value)| (name.to_owned(), value.clone()))
         .collect();
     let target = field("form");
+    let door = Door::of(&parts.headers, client.is_secure);
+    let kept_again = || match target {
+        "" => html! {},
+        target => kept_form(target, &kept),
+    };
+    if !door.has_made(session::sender(&parts.headers), field("csrf")) {
+        let about = "This form was not opened in this browser, or the browser keeps no cookies. Sign in here.";
+        let (status, next) = (StatusCode::FORBIDDEN, field("next"));
+        return door.show(status, next, Some(about), &kept_again());
+    }
     let entered = host.sign_in(field("id").trim(), field("secret").trim(), client.address);
     let refused = match entered.await {
         Ok(token) => {
@@ -196,12 +259,7 @@ async fn sign_in(State(host): State<Shared>, request: Request) -> Response {
         Err(refused) => refused,
     };
     let (status, about) = sentence(&refused);
-    let kept = if target.is_empty() {
-        html! {}
-    } else {
-        kept_form(target, &kept)
-    };
-    page::bare(status, "Sign in", &form(field("next"), Some(&about), &kept))
+    door.show(status, field("next"), Some(&about), &kept_again())
 }
 
 fn sentence(refused: &NoEntry) -> (StatusCode, String) {

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod confirm;
+mod editor;
 mod entries;
 mod faults;
 mod forms;
@@ -14,6 +15,7 @@ mod suggest;
 mod words;
 
 pub(crate) use self::confirm::{Confirm, is_first, once_field, secret};
+pub(crate) use self::editor::{editor, faults_of_refused, wheres};
 pub(crate) use self::entries::{Entries, Organisation};
 pub(crate) use self::faults::{Placed, is_hidden, marked_order, more, said, visible};
 pub(crate) use self::forms::{dialect_field, form, select, text_field};

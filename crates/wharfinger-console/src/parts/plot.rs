@@ -46,14 +46,32 @@ const BAR: usize = 7;
 const MARKS: usize = 4;
 
 impl Bars<'_> {
-    /// The plot, its legend, and its table.
+    /// The plot, its legend with the sum of each series, and its table.
     pub(crate) fn show(&self) -> Markup {
+        let sum = |at| self.values(at).sum();
+        self.plot(&self.legend("", sum))
+    }
+
+    /// As [`Self::show`], for numbers that are not to be added up: the legend has the highest of each series. Moments without numbers
+    /// are not in the table.
+    pub(crate) fn show_levels(&self) -> Markup {
+        let highest = |at| self.values(at).max().unwrap_or_default();
+        self.plot(&self.legend("at most ", highest))
+    }
+
+    /// The numbers of a series.
+    fn values(&self, at: usize) -> impl Iterator<Item = u64> {
+        let steps = self.steps.iter();
+        steps.filter_map(move |step| step.values.get(at).copied())
+    }
+
+    fn plot(&self, legend: &Markup) -> Markup {
         let sum = |step: &Step| step.values.iter().sum::<u64>();
         let highest = self.steps.iter().map(sum).max().unwrap_or_default();
         let top = round_up(highest);
         html! {
             figure.plot {
-                figcaption { (self.legend()) }
+                figcaption { (legend) }
                 div.drawing {
                     div.scale aria-hidden="true" { span { (count(top)) } span { (count(top / 2)) } span { "0" } }
                     (self.drawing(top))
@@ -67,12 +85,11 @@ impl Bars<'_> {
         }
     }
 
-    fn legend(&self) -> Markup {
+    fn legend(&self, what: &str, number: impl Fn(usize) -> u64) -> Markup {
         html! {
             ul.legend {
                 @for (at, series) in self.series.iter().enumerate() {
-                    @let total = self.steps.iter().filter_map(|step| step.values.get(at)).sum::<u64>();
-                    li { span.swatch.(series.tone) {} (series.name) " " b { (count(total)) } }
+                    li { span.swatch.(series.tone) {} (series.name) " " (what) b { (count(number(at))) } }
                 }
             }
         }
@@ -124,7 +141,7 @@ impl Bars<'_> {
                 table {
                     thead { tr { th { "From" } @for series in self.series { th.number { (series.name) } } } }
                     tbody {
-                        @for step in self.steps.iter().rev() {
+                        @for step in self.steps.iter().rev().filter(|step| !step.values.is_empty()) {
                             tr {
                                 td { (moment(&step.at, "full")) }
                                 @for value in &step.values { td.number { (count(*value)) } }

@@ -3,11 +3,21 @@ use std::net::{IpAddr, Ipv4Addr};
 use async_trait::async_trait;
 
 use super::*;
-use crate::host::{Client, NoEntry};
+use crate::host::{Changes, Client, NoEntry};
 
 /// A server with one session, whose token is `good`. Its store can be read, or not.
 struct One {
     is_readable: bool,
+}
+
+/// Nothing is ever stored.
+struct Never;
+
+#[async_trait]
+impl Changes for Never {
+    async fn next(&mut self) {
+        std::future::pending::<()>().await;
+    }
 }
 
 #[async_trait]
@@ -27,11 +37,27 @@ impl Host for One {
             token: token.to_owned(),
             key_id: "key_1".to_owned(),
             scopes: Vec::new(),
+            reaches_all: true,
+            rights: Arc::default(),
             caller: Arc::new(()),
         })
     }
 
+    fn renew(&self, session: &Session) -> Option<Session> {
+        Some(session.clone())
+    }
+
     async fn sign_out(&self, _: &str) {}
+
+    fn changes(&self) -> Box<dyn Changes> {
+        Box::new(Never)
+    }
+
+    async fn pause(&self, _: Duration) {}
+
+    fn is_stopping(&self) -> bool {
+        false
+    }
 
     async fn call(&self, _: &Session, _: Request) -> Response {
         Response::default()

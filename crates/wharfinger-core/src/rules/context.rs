@@ -11,7 +11,7 @@ use regex::Regex;
 use super::Of;
 use super::calls::MATCHES;
 use super::compile::Compiled;
-use super::cost::{Extent, ORDER_WORK_MAX};
+use super::cost::{BatchWork, Extent, ORDER_WORK_MAX};
 use super::reason::reason;
 use crate::canonical::{Address, Customer, Json, Line, Order, References};
 use crate::order::amount::Amount;
@@ -57,14 +57,24 @@ impl Subject {
         }
     }
 
-    /// Whether a rule matches. Takes its work from what is left for the order.
+    /// The work that making its values took.
+    pub(super) fn making(&self) -> u64 {
+        self.extent.making()
+    }
+
+    /// Whether a rule matches. Takes its work from what is left for the order, and for its batch.
     ///
     /// # Errors
     /// It cannot be evaluated. The text says why, without a value of the order.
-    pub(super) fn evaluate(&mut self, rule: &Compiled) -> Result<bool, String> {
+    pub(super) fn evaluate(
+        &mut self,
+        rule: &Compiled,
+        of_batch: &mut BatchWork,
+    ) -> Result<bool, String> {
         let work = rule.cost.on(&self.extent);
         let left = self.work_left.checked_sub(work);
         self.work_left = left.ok_or("the order is too large for this rule")?;
+        of_batch.take(work)?;
         match Value::resolve(&rule.expression, &self.context) {
             Ok(Value::Bool(is_match)) => Ok(is_match),
             Ok(_) => Err("it is neither true nor false for this order".to_owned()),

@@ -10,8 +10,8 @@
 //! order is summed exactly, and converted once.
 //!
 //! An evaluation is bounded before it runs: a rule has a size, no loop is inside a loop, and the work of a rule on an order
-//! is estimated. All rules share what may be done for an order. A rule that fails on an order holds it, and says why without the
-//! order's values.
+//! is estimated. All rules share what may be done for an order, and all orders what may be done for a batch. A rule that fails on
+//! an order holds it, and says why without the order's values.
 //!
 //! May import: `canonical`, `order`.
 #![expect(
@@ -36,6 +36,8 @@ use serde::{Deserialize, Serialize};
 use self::compile::Compiled;
 pub use self::compile::RuleError;
 use self::context::Subject;
+pub use self::cost::BatchWork;
+use self::cost::USED_UP;
 use crate::canonical::Order;
 
 /// Most rules of an organisation.
@@ -107,6 +109,27 @@ impl RuleSet {
         })
     }
 
+    /// Everything that is wrong with rules: what is wrong with the list first, then each expression that does not compile. Empty if
+    /// they compile.
+    #[must_use]
+    pub fn faults(rules: &[Rule]) -> Vec<RuleError> {
+        let of_list = compile::check_list(rules).err();
+        let of_expressions = rules
+            .iter()
+            .enumerate()
+            .take(RULES_MAX)
+            .filter_map(|(at, rule)| {
+                // A text that is missing or too long is a fault of the list.
+                let is_long = rule.when.chars().count() > WHEN_CHARS_MAX;
+                if is_long || rule.when.trim().is_empty() {
+                    return None;
+                }
+                let fault = compile::compile(&rule.when, 0).err()?;
+                Some(RuleError::of(at, "when", fault))
+            });
+        of_list.into_iter().chain(of_expressions).collect()
+    }
+
     /// Compiles stored rules. One that does not compile any more fails on every order, and so holds it.
     #[must_use]
     pub fn of_stored(rules: Vec<Rule>) -> Self {
@@ -135,23 +158,37 @@ impl RuleSet {
 
     /// The first rule that holds an order, because it matches or because it fails. `None` if the order may go on.
     #[must_use]
-    pub fn find(&self, order: &Order, of: Of<'_>) -> Option<Hold> {
-        self.each(order, of).next()
+    pub fn find(&self, order: &Order, of: Of<'_>, work: &mut BatchWork) -> Option<Hold> {
+        self.each(order, of, work).next()
     }
 
     /// All rules that would hold an order, in their order.
     #[must_use]
-    pub fn find_all(&self, order: &Order, of: Of<'_>) -> Vec<Hold> {
-        self.each(order, of).collect()
+    pub fn find_all(&self, order: &Order, of: Of<'_>, work: &mut BatchWork) -> Vec<Hold> {
+        self.each(order, of, work).collect()
     }
 
-    fn each<'r>(&'r self, order: &Order, of: Of<'_>) -> impl Iterator<Item = Hold> + use<'r> {
+    /// What holds an order whose batch has no work left: the first rule, because it cannot be evaluated.
+    #[must_use]
+    pub fn unevaluated(&self) -> Option<Hold> {
+        let (rule, _) = self.rules.first()?;
+        Some(Hold::of(rule, Some(USED_UP.to_owned())))
+    }
+
+    fn each<'r>(
+        &'r self,
+        order: &Order,
+        of: Of<'_>,
+        work: &'r mut BatchWork,
+    ) -> impl Iterator<Item = Hold> + use<'r> {
         let mut compiled = self.rules.iter().filter_map(|(_, rule)| rule.as_ref().ok());
         let names_metadata = compiled.any(|rule| rule.names_metadata);
         let mut subject = Subject::new((order, of), names_metadata, &self.regexes);
+        // If this is too much, each rule says so.
+        let _ = work.take(subject.making());
         self.rules.iter().filter_map(move |(rule, compiled)| {
             let found = compiled.as_ref().map_err(Clone::clone);
-            match found.and_then(|rule| subject.evaluate(rule)) {
+            match found.and_then(|rule| subject.evaluate(rule, work)) {
                 Ok(true) => Some(Hold::of(rule, None)),
                 Ok(false) => None,
                 Err(why) => Some(Hold::of(rule, Some(why))),

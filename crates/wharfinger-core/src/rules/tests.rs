@@ -3,7 +3,7 @@
 use crate::canonical::{Address, Customer, Json, Line, Order};
 use crate::json::Decimal;
 use crate::order::amount::Amount;
-use crate::rules::{Of, Rule, RuleSet, WHEN_CHARS_MAX};
+use crate::rules::{BatchWork, Of, Rule, RuleSet, WHEN_CHARS_MAX};
 
 const OF: Of<'static> = Of {
     dialect: "native",
@@ -65,7 +65,7 @@ fn rules(when: &str) -> Vec<Rule> {
 /// `Ok(true)` if the rule holds the order, `Err` if it fails on it.
 fn judge(when: &str, order: &Order) -> Result<bool, String> {
     let set = RuleSet::compile(&rules(when)).unwrap_or_else(|error| panic!("{when}: {error}"));
-    match set.find(order, OF) {
+    match set.find(order, OF, &mut BatchWork::before_turn()) {
         None => Ok(false),
         Some(hold) => hold.error.map_or(Ok(true), Err),
     }
@@ -276,6 +276,35 @@ fn lists_of_rules_are_bounded() {
     assert_eq!(of(&[long]).unwrap_err().pointer(), "/rules/0/when");
 }
 
+/// A person who writes several rules sees all that is wrong at once.
+#[test]
+fn each_rule_that_does_not_compile_is_named() {
+    let named = |name: &str, when: &str| Rule {
+        name: name.into(),
+        ..rules(when).remove(0)
+    };
+    let faults = |rules: &[Rule]| -> Vec<String> {
+        let faults = RuleSet::faults(rules);
+        faults
+            .iter()
+            .map(crate::rules::RuleError::pointer)
+            .collect()
+    };
+    assert_eq!(faults(&[named("a", "true"), named("b", "false")]), [""; 0]);
+    let several = [
+        named("a", "order.x"),
+        named("b", "true"),
+        named("a", "1 +"),
+        named("c", " "),
+    ];
+    assert_eq!(
+        faults(&several),
+        ["/rules/2/name", "/rules/0/when", "/rules/2/when"]
+    );
+    let first = RuleSet::compile(&several).unwrap_err();
+    assert_eq!(first, RuleSet::faults(&several)[0]);
+}
+
 #[test]
 fn the_first_rule_that_matches_is_named() {
     let rule = |name: &str, when: &str| Rule {
@@ -289,12 +318,51 @@ fn the_first_rule_that_matches_is_named() {
         rule("too", "true"),
     ];
     let set = RuleSet::compile(&set).unwrap();
-    let found = set.find(&order(), OF).unwrap();
+    let found = set
+        .find(&order(), OF, &mut BatchWork::before_turn())
+        .unwrap();
     assert_eq!(
         (found.rule.as_str(), found.sentence.as_str()),
         ("yes", "Because of yes.")
     );
-    assert_eq!(set.find_all(&order(), OF).len(), 2);
+    assert_eq!(
+        set.find_all(&order(), OF, &mut BatchWork::before_turn())
+            .len(),
+        2
+    );
+}
+
+/// Costly orders of one batch are judged as long as there is work left. The others are held at once.
+#[test]
+fn a_batch_has_a_budget() {
+    let mut large = order();
+    large.lines = vec![line("1", Some("1")); 500];
+    let never = rules("order.lines.exists(line, line.quantity > 5.0)");
+    let set = RuleSet::compile(&never).unwrap();
+    for (mut work, least) in [(BatchWork::before_turn(), 300), (BatchWork::in_turn(), 30)] {
+        let judged = (0..).take_while(|_| set.find(&large, OF, &mut work).is_none());
+        let judged = judged.count();
+        assert!((least..10 * least).contains(&judged), "{judged}");
+        // What is small is held too: the answer does not depend on the sizes of the orders that follow.
+        assert!(work.is_used_up());
+        let hold = set.find(&order(), OF, &mut work).unwrap();
+        assert_eq!(Some(&hold), set.unevaluated().as_ref());
+        let why = hold.error.unwrap();
+        assert!(
+            why.contains("work of rules for this batch is used up"),
+            "{why}"
+        );
+    }
+    // A thousand ordinary orders leave most of it.
+    let mut work = BatchWork::in_turn();
+    let ten: Vec<_> = (0..10)
+        .map(|at| Rule {
+            name: at.to_string(),
+            ..rules("order.total > 5000 && order.customer.email.endsWith('x')").remove(0)
+        })
+        .collect();
+    let set = RuleSet::compile(&ten).unwrap();
+    assert!((0..1_000).all(|_| set.find(&order(), OF, &mut work).is_none()));
 }
 
 /// Each of these is refused, or evaluated with bounded work.
@@ -321,7 +389,8 @@ fn hostile_rules_do_no_harm() {
         "\"\\".into(),
         "a\u{202e}b".into(),
     ] {
-        let _ = RuleSet::compile(&rules(&when)).map(|set| set.find(&order(), OF));
+        let _ = RuleSet::compile(&rules(&when))
+            .map(|set| set.find(&order(), OF, &mut BatchWork::before_turn()));
     }
     let mut huge = order();
     huge.lines = vec![line("1", Some("1")); 20_000];
@@ -347,6 +416,6 @@ fn hostile_rules_do_no_harm() {
 proptest::proptest! {
     #[test]
     fn any_text_is_refused_or_evaluated(when in "[ a-z.()\\[\\]!&|<>=+*/%'\"0-9?:,{}-]{0,60}") {
-        let _ = RuleSet::compile(&rules(&when)).map(|set| set.find(&order(), OF));
+        let _ = RuleSet::compile(&rules(&when)).map(|set| set.find(&order(), OF, &mut BatchWork::before_turn()));
     }
 }

@@ -17,8 +17,8 @@ use crate::clock;
 #[command(
     after_help = "Deletes the orders that are processed or cancelled and have not changed since DATE, with every\n\
 revision, state change and fulfilment report. Then deletes the receipts of older batches that have\n\
-no orders left. A server may be running on the store. To resume an interrupted purge, run the same\n\
-command again. A purge cannot be undone.\n\n\
+no orders left, and older entries of the audit log about changes of orders. A server may be running\n\
+on the store. To resume an interrupted purge, run the same command again. A purge cannot be undone.\n\n\
 Example: wharfinger purge --before 2025-01-01"
 )]
 pub(super) struct Purge {
@@ -74,6 +74,7 @@ impl Purge {
             let line = serde_json::json!({
                 "organisations": organisations,
                 "receipts": report.batches,
+                "audit": report.audit,
             });
             return write_json(out, &line);
         }
@@ -81,6 +82,11 @@ impl Purge {
             writeln!(out, "{code}: deleted {orders} orders and {events} events")?;
         }
         writeln!(out, "deleted {} receipts", report.batches)?;
+        let audit = report.audit;
+        writeln!(
+            out,
+            "deleted {audit} entries of the audit log about changes of orders"
+        )?;
         Ok(())
     }
 }

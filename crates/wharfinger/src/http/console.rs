@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -9,18 +10,19 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::HeaderValue;
 use http::header::{CONNECTION, HOST};
+use tokio::sync::watch;
 use tower::ServiceExt;
 use wharfinger_console::Host;
-use wharfinger_console::host::{Client, NoEntry, NoSession, SESSION_MS, Session};
+use wharfinger_console::host::{Changes, Client, NoEntry, NoSession, SESSION_MS, Session};
 use wharfinger_core::dialect::Credentials;
 use wharfinger_core::order::failure::RequestFailure;
-use wharfinger_core::order::organisation::Scope;
+use wharfinger_core::order::organisation::{OrgAccess, Scope};
 
 use super::forwarded;
 use crate::access::{Authenticated, secret};
 use crate::clock;
 use crate::intake::app::App;
-use crate::store::ConsoleSession;
+use crate::store::{ConsoleSession, Growth};
 
 /// Marks a request that the console makes in the process, with the caller whose session it is.
 #[derive(Clone)]
@@ -49,6 +51,41 @@ fn refused(failure: &RequestFailure) -> NoEntry {
         NoEntry::TooManyAttempts { retry_after_s }
     } else {
         NoEntry::WrongKey
+    }
+}
+
+fn session_of(token: &str, caller: Authenticated) -> Session {
+    let scopes = Scope::ALL.into_iter().filter(|scope| caller.may(*scope));
+    let scopes: Vec<_> = scopes.map(Scope::name).collect();
+    let reach = &caller.key().reach;
+    let rights = match reach {
+        OrgAccess::All => format!("all {scopes:?}"),
+        OrgAccess::Only(ids) => {
+            let mut ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+            ids.sort_unstable();
+            format!("{ids:?} {scopes:?}")
+        }
+    };
+    Session {
+        token: token.to_owned(),
+        key_id: caller.key_id().to_owned(),
+        scopes,
+        reaches_all: *reach == OrgAccess::All,
+        rights: rights.into(),
+        caller: Arc::new(caller),
+    }
+}
+
+/// What the store announces.
+struct Growing(watch::Receiver<Growth>);
+
+#[async_trait]
+impl Changes for Growing {
+    async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            // The store is closed.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -96,13 +133,13 @@ impl Host for Server {
         let found = found.ok_or(NoSession::Ended)?;
         let caller = self.app.access.resume(&found.key_id, &found.secret_sha256);
         let caller = caller.ok_or(NoSession::Ended)?;
-        let scopes = Scope::ALL.into_iter().filter(|scope| caller.may(*scope));
-        Ok(Session {
-            token: token.to_owned(),
-            key_id: caller.key_id().to_owned(),
-            scopes: scopes.map(Scope::name).collect(),
-            caller: Arc::new(caller),
-        })
+        Ok(session_of(token, caller))
+    }
+
+    fn renew(&self, session: &Session) -> Option<Session> {
+        let caller = session.caller.downcast_ref::<Authenticated>()?;
+        let caller = self.app.access.renew(caller)?;
+        Some(session_of(&session.token, caller))
     }
 
     async fn sign_out(&self, token: &str) {
@@ -127,6 +164,18 @@ impl Host for Server {
         };
         response.headers_mut().remove(CONNECTION);
         response
+    }
+
+    fn changes(&self) -> Box<dyn Changes> {
+        Box::new(Growing(self.app.store.growth()))
+    }
+
+    async fn pause(&self, time: Duration) {
+        self.app.feed.pause(time).await;
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.app.feed.is_stopped()
     }
 
     fn now_ms(&self) -> i64 {

@@ -30,7 +30,7 @@ pub struct Mended<'o> {
 }
 
 /// Replaces the text of an order by a new one in its own dialect, judged like a submission. The order stays the same: its key, its
-/// number and its organisation cannot change.
+/// number and its organisation cannot change. A dry run answers as the change would, and stores nothing.
 ///
 /// # Errors
 /// The order is final, the text is invalid, or it is that of another order.
@@ -46,7 +46,11 @@ pub async fn mend(
     let mut slot = judged(app, call, (dialect, organisation), body)?;
     let demand = check(&mut slot, found)?;
     let refused = refused(app, call, (dialect, organisation), (found, demand));
-    let batch = secret::batch_id();
+    let batch = if call.dry_run {
+        secret::trial_batch_id()
+    } else {
+        secret::batch_id()
+    };
     let options = BatchOptions::for_dialect(dialect);
     let mut heading = heading(app, call, &options, batch);
     heading.organisation = Some(organisation.id);
@@ -57,6 +61,14 @@ pub async fn mend(
             outcome: &outcomes[0],
         })
     };
+    if call.dry_run {
+        let tried = match refused {
+            Some(why) => Err(StoreError::Refused(why)),
+            None => app.store.try_batch(submission).await,
+        };
+        let outcomes = tried.map_err(|error| call.failure(error))?;
+        return Ok(Answered::Now(reply(&outcomes)));
+    }
     // A request that has run before gets its saved response, even if the order is final by now.
     let change = async |save_reply| {
         if let Some(why) = refused {

@@ -1,18 +1,19 @@
 //! Trying rules on orders, without storing anything: which rules would hold which orders.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 use tokio::task::block_in_place;
-use wharfinger_core::dialect::{Dialect, OrderQuery, StoredOrder};
+use wharfinger_core::dialect::{Dialect, StoredOrder};
 use wharfinger_core::dialects;
 use wharfinger_core::order::ids::OrganisationId;
-use wharfinger_core::rules::{Hold, Of};
+use wharfinger_core::rules::{BatchWork, Hold, Of};
 
-use crate::store::{OrganisationRules, ReadOrders, Store, StoreError};
+use crate::store::{FoundOrder, ListOrders, OrganisationRules, Store, StoreError};
 
 /// Most stored orders that rules are tried on.
 pub const LAST_MAX: u64 = 500;
+
+/// Most pages of stored orders that are read. A page ends at 8 MiB.
+const PAGES_MAX: usize = 8;
 
 /// What rules would make of an order.
 #[derive(Debug, Serialize)]
@@ -28,9 +29,14 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// Tries rules on an order.
+    /// Tries rules on an order. Takes the work from what is left for all orders.
     #[must_use]
-    pub fn of(rules: &OrganisationRules, dialect: &dyn Dialect, order: &StoredOrder) -> Self {
+    pub fn of(
+        rules: &OrganisationRules,
+        dialect: &dyn Dialect,
+        order: &StoredOrder,
+        work: &mut BatchWork,
+    ) -> Self {
         let of = Of {
             dialect: dialect.id(),
             organisation: &rules.code,
@@ -38,12 +44,13 @@ impl Tried {
         Self {
             order_id: None,
             key: Some(order.key.clone()).filter(|key| !key.is_empty()),
-            held_by: rules.set.find_all(&dialect.canonical(order), of),
+            held_by: rules.set.find_all(&dialect.canonical(order), of, work),
         }
     }
 }
 
-/// Tries rules on the latest orders of an organisation, newest first.
+/// Tries rules on the latest orders of an organisation, newest first. Stops early if they are many megabytes, or if the rules take as
+/// much work as they may do for a batch.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -53,31 +60,45 @@ pub async fn try_on_latest(
     rules: &OrganisationRules,
     last: u64,
 ) -> Result<Vec<Tried>, StoreError> {
-    let last = last.min(LAST_MAX);
+    let last = usize::try_from(last.min(LAST_MAX)).unwrap_or(usize::MAX);
+    let mut work = BatchWork::before_turn();
     let mut latest = Vec::new();
-    for dialect in dialects::ALL {
-        let query = OrderQuery {
+    let mut after = None;
+    for _ in 0..PAGES_MAX {
+        let request = ListOrders {
             newest_first: true,
-            ..OrderQuery::first(last)
+            after,
+            ..ListOrders::all(vec![organisation], last - latest.len())
         };
-        let request = ReadOrders {
-            organisation,
-            dialect: dialect.id(),
-            query: Arc::new(query),
-            after: None,
-        };
-        let page = store.orders(request).await?;
-        let tried = page.orders.iter().map(|order| {
-            let tried = Tried {
-                order_id: Some(order.id.to_string()),
-                ..Tried::of(rules, *dialect, order)
-            };
-            (order.created_at_ms, tried)
-        });
+        let page = store.list(request).await?;
         // Rules on many orders are work for longer than a serving thread may be kept.
-        block_in_place(|| latest.extend(tried));
+        block_in_place(|| try_each(rules, &page.orders, &mut work, &mut latest));
+        after = page.next;
+        if after.is_none() || latest.len() >= last || work.is_used_up() {
+            break;
+        }
     }
-    latest.sort_by_key(|(created_at_ms, _)| std::cmp::Reverse(*created_at_ms));
-    latest.truncate(usize::try_from(last).unwrap_or(usize::MAX));
-    Ok(latest.into_iter().map(|(_, tried)| tried).collect())
+    Ok(latest)
+}
+
+/// Tries rules on a page of orders, as long as there is work left.
+fn try_each(
+    rules: &OrganisationRules,
+    orders: &[FoundOrder],
+    work: &mut BatchWork,
+    latest: &mut Vec<Tried>,
+) {
+    for found in orders {
+        let Some(dialect) = dialects::find(&found.dialect) else {
+            continue;
+        };
+        let tried = Tried::of(rules, dialect, &found.order, work);
+        if work.is_used_up() {
+            return;
+        }
+        latest.push(Tried {
+            order_id: Some(found.order.id.to_string()),
+            ..tried
+        });
+    }
 }

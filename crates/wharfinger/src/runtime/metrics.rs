@@ -4,6 +4,7 @@
 //! static strings. Counting therefore does not allocate.
 
 pub mod destinations;
+pub mod lag_history;
 mod tls;
 
 use std::fmt::Error;

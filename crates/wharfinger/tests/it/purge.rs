@@ -23,7 +23,8 @@ const DATE: &str = "2020-01-01";
 /// Moves everything stored so far to the year 2000.
 fn age(data: &Path) {
     let age = "update blocks set at_ms = 946684800000, latest_ms = 946684800000 where at_ms > 1577836800000; \
-               update batches set received_at_ms = 946684800000 where received_at_ms > 1577836800000;";
+               update batches set received_at_ms = 946684800000 where received_at_ms > 1577836800000; \
+               update audit set at_ms = 946684800000 where at_ms > 1577836800000;";
     settled(data).run(age);
 }
 
@@ -80,6 +81,18 @@ fn has(data: &Path, words: &str) -> bool {
 
 fn assert_whole(data: &Path) {
     assert_eq!(check(data).faults, Vec::<String>::new());
+}
+
+/// Asserts that the old entries of the audit log about orders are gone, and no others.
+fn assert_audited(data: &Path, removed: &Value) {
+    assert_eq!(removed["audit"], 3);
+    let entries = |of: &str| {
+        let count = format!("select count(*) from audit where action like '{of}'");
+        Database::of(data).number(&count)
+    };
+    assert_eq!(entries("order.%"), 2);
+    assert_eq!(entries("orders.purge"), 1);
+    assert!(entries("organisation.%") > 0 && entries("key.%") > 0);
 }
 
 /// What [`fill`] created.
@@ -149,6 +162,7 @@ fn old_final_orders_go_with_all_that_was_said_of_them() {
     assert_eq!((&of[1]["orders"], &of[1]["events"]), (&json!(0), &json!(0)));
     assert_eq!(removed["receipts"], 2);
     assert_whole(data.path());
+    assert_audited(data.path(), &removed);
 
     for id in &ids[..2] {
         for part in ["", "/history"] {

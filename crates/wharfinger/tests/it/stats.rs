@@ -1,5 +1,6 @@
 //! Statistics over HTTP: outcomes over time, and causes of rejections.
 
+mod checked;
 mod load;
 
 use std::path::Path;

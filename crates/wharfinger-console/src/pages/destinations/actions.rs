@@ -5,12 +5,12 @@ use http::Method;
 use maud::html;
 use serde_json::json;
 
-use super::list::shown_once;
+use super::make::shown_once;
 use super::one::{Attempt, tested};
 use super::{Destination, PATH, page_of, target_of};
 use crate::page;
 use crate::parts::{Confirm, is_first, once_field, select, text_field};
-use crate::visit::{Posted, Visit};
+use crate::visit::{AdminVisit, Posted};
 
 /// Sends a request about the destination, and goes back to its page.
 async fn simply(posted: &Posted, below: &str) -> Response {
@@ -43,7 +43,7 @@ pub(super) async fn test(posted: Posted) -> Response {
     }
 }
 
-pub(super) async fn ask_rotate(visit: Visit) -> Response {
+pub(super) async fn ask_rotate(AdminVisit(visit): AdminVisit) -> Response {
     let back = page_of(visit.path("id"));
     Confirm {
         title: "Rotate the secret?",
@@ -72,7 +72,7 @@ pub(super) async fn rotate(posted: Posted) -> Response {
     }
 }
 
-pub(super) async fn ask_replay(visit: Visit) -> Response {
+pub(super) async fn ask_replay(AdminVisit(visit): AdminVisit) -> Response {
     let back = page_of(visit.path("id"));
     Confirm {
         title: "Deliver events again?",
@@ -109,7 +109,7 @@ pub(super) async fn replay(posted: Posted) -> Response {
     }
 }
 
-pub(super) async fn ask_delete(visit: Visit) -> Response {
+pub(super) async fn ask_delete(AdminVisit(visit): AdminVisit) -> Response {
     let back = page_of(visit.path("id"));
     Confirm {
         title: "Delete this destination?",

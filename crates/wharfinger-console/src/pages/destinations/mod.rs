@@ -1,7 +1,9 @@
 //! `/console/destinations`: where events go on to, how far behind each destination is, and what to do about it.
 
 mod actions;
+mod lag;
 mod list;
+mod make;
 mod one;
 
 use axum::Router;
@@ -16,8 +18,8 @@ const PATH: &str = "/console/destinations";
 /// The routes.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route(PATH, get(list::show).post(list::create))
-        .route("/console/destinations/new", get(list::new))
+        .route(PATH, get(list::show).post(make::create))
+        .route("/console/destinations/new", get(make::new))
         .route("/console/destinations/{id}", get(one::show))
         .route("/console/destinations/{id}/pause", post(actions::pause))
         .route("/console/destinations/{id}/resume", post(actions::resume))
@@ -43,6 +45,7 @@ struct Destination {
     id: String,
     kind: String,
     url: Option<String>,
+    directory: Option<String>,
     secret: Option<String>,
     public_key: Option<String>,
     organisations: Option<Vec<String>>,
@@ -86,7 +89,13 @@ impl Destination {
 
     /// Where it leads, or what it is.
     fn name(&self) -> &str {
-        self.url.as_deref().unwrap_or(&self.kind)
+        let place = self.url.as_deref().or(self.directory.as_deref());
+        place.unwrap_or(&self.kind)
+    }
+
+    /// Whether it is a webhook. Only those are signed and can be tested.
+    fn is_webhook(&self) -> bool {
+        self.kind == "webhook"
     }
 }
 

@@ -4,8 +4,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::list::lag;
-use super::{Destination, page_of, target_of, tone};
+use super::{Destination, lag, list, page_of, target_of, tone};
 use crate::api;
 use crate::page::{self, Page};
 use crate::parts::{count, form, label, pager, table, time};
@@ -75,6 +74,7 @@ pub(super) async fn show(visit: Visit) -> Response {
         }
         (buttons(&visit, &one))
         (facts(&one))
+        (lag::show(&visit, id).await)
         h2 { "Latest attempts" }
         @if deliveries.attempts.is_empty() { p.hint { "There were none." } }
         @else { (table("Latest attempts", &attempts(&deliveries.attempts))) }
@@ -98,9 +98,9 @@ fn buttons(visit: &Visit, one: &Destination) -> Markup {
     html! {
         div.actions {
             @if one.state == "active" { (button("pause", "Pause")) } @else { (button("resume", "Resume")) }
-            @if one.kind == "webhook" { (button("test", "Send a test event")) }
+            @if one.is_webhook() { (button("test", "Send a test event")) }
             a.button href=(format!("{page}/replay")) { "Deliver again" }
-            a.button href=(format!("{page}/rotate")) { "Rotate the secret" }
+            @if one.is_webhook() { a.button href=(format!("{page}/rotate")) { "Rotate the secret" } }
             a.button href=(format!("{page}/delete")) { "Delete" }
         }
     }
@@ -109,12 +109,12 @@ fn buttons(visit: &Visit, one: &Destination) -> Markup {
 fn facts(one: &Destination) -> Markup {
     html! {
         dl.facts {
-            dt { "Behind" } dd { (lag(one)) }
+            dt { "Behind" } dd { (list::lag(one)) }
             dt { "Latest delivery" } dd { @if let Some(at) = &one.delivered_at { (time(at)) } @else { "none yet" } }
             dt { "Organisations" } dd { @match &one.organisations { Some(codes) => (codes.join(", ")), None => "all" } }
             dt { "Events" } dd { @match &one.events { Some(events) => (events.join(", ")), None => "all" } }
             dt { "Form of the order" } dd { (one.form.as_deref().unwrap_or("none")) }
-            @if one.kind == "webhook" {
+            @if one.is_webhook() {
                 dt { "Requests at the same time" } dd { (one.parallel) ", in order by " (one.order) }
                 dt { "Time for a request" } dd { (one.timeout_s) " s" }
             }

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use super::address;
 use super::show::{self, Said};
 use crate::api::{self, Refused};
 use crate::page;
-use crate::parts::{Fault, order_address};
+use crate::parts::order_address;
 use crate::visit::{Posted, Visit};
 
 pub(super) async fn release(posted: Posted) -> Response {
@@ -51,114 +51,69 @@ async fn again(visit: &Visit, refused: &Refused, said: Said) -> Response {
     show::page(visit, &said).await
 }
 
-/// The result of replacing a text.
+/// The result of replacing a text, or of trying to.
 #[derive(Deserialize)]
 struct Mended {
-    state: String,
-}
-
-/// The result of a dry run of one order.
-#[derive(Deserialize)]
-struct Tried {
-    results: Vec<Outcome>,
-}
-
-#[derive(Deserialize)]
-struct Outcome {
     outcome: String,
-    #[serde(default)]
-    state: Option<String>,
+    state: String,
     #[serde(default)]
     rule: Option<String>,
-    #[serde(default)]
-    errors: Vec<Fault>,
 }
 
 pub(super) async fn text(posted: Posted) -> Response {
     let visit = &posted.visit;
     // Browsers send line breaks as CR LF.
     let text = posted.field("text").replace("\r\n", "\n");
-    let saved = if posted.field("do") == "save" {
-        save(visit, &text).await
-    } else {
-        check(visit, &text).await
-    };
-    match saved {
-        Ok(response) => response,
-        Err(refused) => {
-            let mut said = Said::of(&refused);
-            said.text = Some(text);
-            again(visit, &refused, said).await
+    let is_save = posted.field("do") == "save";
+    match send(visit, &text, !is_save).await {
+        Ok(mended) if is_save => saved(visit, &mended),
+        Ok(mended) => {
+            let said = Said {
+                verdict: Some(verdict(mended)),
+                text: Some(text),
+                ..Said::default()
+            };
+            show::page(visit, &said).await
         }
+        Err(refused) => again(visit, &refused, Said::of_text(text, &refused)).await,
     }
 }
 
-async fn save(visit: &Visit, text: &str) -> Result<Response, Refused> {
-    let id = visit.path("id").to_owned();
-    let target = format!("/v1/orders/{}/text", api::segment(&id));
+/// Replaces the text. A dry run stores nothing.
+async fn send(visit: &Visit, text: &str, is_dry: bool) -> Result<Mended, Refused> {
+    let target = format!("/v1/orders/{}/text", api::segment(visit.path("id")));
+    let dry_run = if is_dry { "true" } else { "" };
+    let target = api::target(&target, &[("dry_run", dry_run)]);
     let body = Bytes::from(text.to_owned());
-    let answer = visit.send(Method::PUT, &target, Some(body)).await?;
-    let is_held =
-        serde_json::from_slice::<Mended>(&answer.body).is_ok_and(|mended| mended.state == "held");
-    let address = if is_held {
-        address(&id)
+    visit.send(Method::PUT, &target, Some(body)).await?.json()
+}
+
+fn saved(visit: &Visit, mended: &Mended) -> Response {
+    let id = visit.path("id");
+    let address = if mended.state == "held" {
+        address(id)
     } else {
-        order_address(&id)
+        order_address(id)
     };
-    Ok(page::redirect(&api::target(&address, &[("done", "saved")])))
+    page::redirect(&api::target(&address, &[("done", "saved")]))
 }
 
-/// Tries what would become of the text, and stores nothing.
-async fn check(visit: &Visit, text: &str) -> Result<Response, Refused> {
-    let order = show::order(visit).await?;
-    let query = [
-        ("dry_run", "true"),
-        ("organisation", order.organisation.as_str()),
-        ("dialect", order.dialect.as_str()),
-    ];
-    let target = api::target("/v1/batches", &query);
-    let body = Bytes::from(text.to_owned());
-    let answer = visit.send(Method::POST, &target, Some(body)).await?;
-    let tried = serde_json::from_slice::<Tried>(&answer.body).ok();
-    let outcome = tried.and_then(|tried| tried.results.into_iter().next());
-    let mut said = Said {
-        text: Some(text.to_owned()),
-        ..Said::default()
-    };
-    match outcome {
-        None => said.notice = Some(("warm", "The text has no order.".to_owned())),
-        Some(outcome) => judged(outcome, &mut said),
+/// What would become of a text that is right.
+fn verdict(mended: Mended) -> (&'static str, String) {
+    if mended.outcome == "unchanged" {
+        let sentence = "The order has exactly this content already.";
+        return ("warm", sentence.to_owned());
     }
-    Ok(show::page(visit, &said).await)
-}
-
-fn judged(outcome: Outcome, said: &mut Said) {
-    let is_held = outcome.state.as_deref() == Some("held");
-    said.notice = Some(match (outcome.outcome.as_str(), is_held) {
-        ("rejected", _) => {
-            said.status = Some(StatusCode::UNPROCESSABLE_ENTITY);
-            (
-                "bad",
-                "The order would be rejected. Nothing was stored.".to_owned(),
-            )
-        }
-        ("accepted", _) => (
+    match mended.rule {
+        Some(rule) => (
             "warm",
-            "This would be another order, because its key is another one. Keep the key.".to_owned(),
+            format!(
+                "The order is right, and the rule {rule} would hold it again. Nothing was stored."
+            ),
         ),
-        (_, true) => {
-            let rule = outcome.rule.unwrap_or_default();
-            (
-                "warm",
-                format!(
-                    "The order is right, and the rule {rule} would hold it again. Nothing was stored."
-                ),
-            )
-        }
-        (_, false) => (
+        None => (
             "good",
             "The order is right, and no rule would hold it. Nothing was stored.".to_owned(),
         ),
-    });
-    said.problems = outcome.errors;
+    }
 }

@@ -7,7 +7,10 @@ use maud::{Markup, html};
 use super::address;
 use crate::api::{self, Refused};
 use crate::page::{self, Page};
-use crate::parts::{Fault, Order, form, lines, said, time, visible};
+use crate::parts::{
+    Fault, Order, Placed, count, editor, faults_of_refused, form, lines, more, said, time, visible,
+    wheres,
+};
 use crate::visit::Visit;
 
 /// Most lines of an order that the page shows.
@@ -20,8 +23,10 @@ const NOTE_CHARS_MAX: u32 = 1_000;
 pub(super) struct Said {
     /// The status of the page.
     pub(super) status: Option<StatusCode>,
-    /// The class and the text of the notice.
+    /// The class and the text of the notice about a decision.
     pub(super) notice: Option<(&'static str, String)>,
+    /// The class and the text of what is said about the text.
+    pub(super) verdict: Option<(&'static str, String)>,
     /// What is wrong with the text.
     pub(super) problems: Vec<Fault>,
     /// The text as the person has left it.
@@ -31,14 +36,22 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// What is said about a refusal.
+    /// What is said about a refused decision.
     pub(super) fn of(refused: &Refused) -> Self {
-        let problems = refused.errors.iter().cloned();
-        let problems = problems.filter_map(|one| serde_json::from_value(one).ok());
         Self {
             status: StatusCode::from_u16(refused.status).ok(),
             notice: Some(("bad", refused.sentence().to_owned())),
-            problems: problems.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// What is said about a refused text.
+    pub(super) fn of_text(text: String, refused: &Refused) -> Self {
+        Self {
+            status: StatusCode::from_u16(refused.status).ok(),
+            verdict: Some(("bad", refused.sentence().to_owned())),
+            problems: faults_of_refused(&text, refused),
+            text: Some(text),
             ..Self::default()
         }
     }
@@ -61,7 +74,7 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
         Err(refused) => return page::refused(visit, &refused),
     };
     let Some(hold) = &order.held else {
-        if told.notice.is_some() {
+        if told.notice.is_some() || told.verdict.is_some() {
             let sentence = "The order is not held any more.";
             return Page::new(visit, format!("Order {}", order.key))
                 .status(StatusCode::CONFLICT)
@@ -105,6 +118,7 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
     };
     Page::new(visit, format!("Held: {}", order.key))
         .status(told.status.unwrap_or(StatusCode::OK))
+        .module("mend.js")
         .show(&content)
 }
 
@@ -133,23 +147,55 @@ fn decide(visit: &Visit, order: &Order, told: &Said) -> Markup {
     }
 }
 
+/// The editor. The module `mend.js` sends its form while a person types.
 fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
-    let rows = text.lines().count().clamp(8, 28);
+    let placed = Placed::new(text, &told.problems);
     html! {
-        details.mend #text open[told.text.is_some()] {
+        details.mend #change open[told.text.is_some()] {
             summary.button { "Change the order…" }
             (form(visit, &format!("{}/text", address(&order.id)), &html! {
-                @for fault in &told.problems { (said(fault)) }
-                label.field {
-                    span { "The order, as it was sent (" (order.dialect) ")" }
-                    textarea.code name="text" rows=(rows) spellcheck="false" dir="auto" { "\n" (text) }
+                div.bench #bench {
+                    div.writing {
+                        div.bar {
+                            label for="text" { "The order, as it was sent (" (order.dialect) ")" }
+                            span.tools { button type="submit" name="do" value="check" { "Check" } }
+                        }
+                        (editor(text, &placed))
+                    }
+                    section.faults #faults aria-labelledby="faults-title" {
+                        h2 #faults-title role=[told.verdict.is_some().then_some("status")] { (title(told)) }
+                        @if let Some((class, sentence)) = &told.verdict { p.notice.(class) { (visible(sentence)) } }
+                        (faults(text, &placed))
+                    }
                 }
                 div.actions {
-                    button type="submit" name="do" value="check" { "Check" }
                     button.main type="submit" name="do" value="save" { "Save" }
                     span.hint { "A check stores nothing. What is saved is a new revision with your key, and the rules judge it anew." }
                 }
             }))
         }
+    }
+}
+
+/// What is known about the text, in few words.
+fn title(told: &Said) -> String {
+    match (&told.verdict, told.problems.len()) {
+        (None, _) => "As it is stored".to_owned(),
+        (Some(("bad", _)), 0) => "This cannot be saved".to_owned(),
+        (Some(("bad", _)), 1) => "1 thing is wrong".to_owned(),
+        (Some(("bad", _)), faults) => format!("{} things are wrong", count(faults as u64)),
+        (Some(_), _) => "Nothing is wrong".to_owned(),
+    }
+}
+
+fn faults(text: &str, placed: &Placed<'_>) -> Markup {
+    let wheres = wheres(text, placed);
+    html! {
+        ol {
+            @for (number, fault) in placed.faults.iter().enumerate() {
+                li.fault-card id=(format!("fault-{number}")) { (wheres[number]) (said(fault)) }
+            }
+        }
+        (more(placed.left_out))
     }
 }

@@ -5,17 +5,14 @@ use maud::{Markup, html};
 use super::edit;
 use crate::api::{self, Refused};
 use crate::parts::{
-    Fault, Placed, Rejection, Suggestion, Verdict, count, form, more, said, suggestions, visible,
+    Fault, Placed, Rejection, Suggestion, Verdict, count, editor, faults_of_refused, form, more,
+    said, suggestions, visible, wheres,
 };
-use crate::texts::{Place, marked, plain};
+use crate::texts::{Place, plain};
 use crate::visit::Visit;
 
 /// Longest value that a field beside a fault holds, in bytes. Longer ones are edited in the text.
 const FIELD_BYTES_MAX: usize = 200;
-
-/// Longest text that is marked in the editor, in bytes. A browser takes seconds to lay out a longer one twice; its faults have their
-/// lines beside it.
-const MARKED_BYTES_MAX: usize = 200_000;
 
 /// What is known about a text.
 pub(super) enum Judged {
@@ -49,9 +46,8 @@ impl Bench<'_> {
         };
         let of_text;
         let faults = match &self.judged {
-            // A text that cannot be read is refused as a whole. The place is known all the same.
             Judged::Refused(refused) => {
-                of_text = unreadable(&self.text, refused);
+                of_text = faults_of_refused(&self.text, refused);
                 of_text.as_slice()
             }
             Judged::AsItCame | Judged::Verdict(_) => faults,
@@ -71,7 +67,7 @@ impl Bench<'_> {
                             }
                         }
                     }
-                    (self.editor(&placed))
+                    (editor(&self.text, &placed))
                 }
                 section.faults #faults aria-labelledby="faults-title" {
                     (self.verdict(faults.len()))
@@ -86,25 +82,6 @@ impl Bench<'_> {
         html! {
             (form(self.visit, &super::address(&self.found.id), &content))
             (dismissal(self.visit, self.found))
-        }
-    }
-
-    /// The text, over the same text with the marks. Both have the same measures.
-    fn editor(&self, placed: &Placed<'_>) -> Markup {
-        let is_large = self.text.len() > MARKED_BYTES_MAX;
-        let pieces = if is_large {
-            Vec::new()
-        } else {
-            marked(&self.text, &placed.marks)
-        };
-        html! {
-            div.editor.large[is_large] {
-                div.behind #behind aria-hidden="true" { @for piece in &pieces { (shown_plain(piece)) } "\n" }
-                // A browser leaves out the line break after the tag.
-                textarea.code #text name="text" spellcheck="false" autocapitalize="none" autocomplete="off" wrap="soft" aria-describedby="faults-title" {
-                    "\n" (self.text)
-                }
-            }
         }
     }
 
@@ -129,19 +106,13 @@ impl Bench<'_> {
     }
 
     fn list(&self, placed: &Placed<'_>) -> Markup {
-        let lines = placed.lines(&self.text);
+        let wheres = wheres(&self.text, placed);
         html! {
             ol {
                 @for (number, fault) in placed.faults.iter().enumerate() {
                     @let place = placed.places[number].as_ref();
                     li.fault-card id=(format!("fault-{number}")) {
-                        p.where {
-                            @if let Some(line) = lines[number] {
-                                a.line-link href="#text" data-at=[place.map(|place| place.mark(&self.text).start).map(|at| utf16(&self.text[..at]))] { "Line " (count(line as u64)) }
-                                " "
-                            }
-                            @if !fault.pointer.is_empty() { code dir="ltr" { (visible(&fault.pointer)) } }
-                        }
+                        (wheres[number])
                         (said(fault))
                         (self.remedies(number, fault, place))
                     }
@@ -201,32 +172,6 @@ fn promise(outcome: &str) -> &'static str {
         }
         _ => "Sent now, it would be accepted.",
     }
-}
-
-/// The fault of a text that is no JSON.
-fn unreadable(text: &str, refused: &Refused) -> Vec<Fault> {
-    let Some((_, reason)) = crate::texts::fault_at(text) else {
-        let faults = refused
-            .errors
-            .iter()
-            .filter_map(|error| serde_json::from_value(error.clone()).ok());
-        return faults.collect();
-    };
-    vec![Fault {
-        code: "not_json".to_owned(),
-        message: format!("The text is no JSON from here on: {reason}"),
-        ..Fault::default()
-    }]
-}
-
-/// A piece behind the editor: the same letters as there, so that lines break in the same places.
-fn shown_plain(piece: &crate::texts::Piece<'_>) -> Markup {
-    html! { @if let Some(fault) = piece.fault { mark data-fault=(fault) { (piece.text) } } @else { (piece.text) } }
-}
-
-/// The length of a text as a browser counts it.
-fn utf16(text: &str) -> usize {
-    text.encode_utf16().count()
 }
 
 /// The form that dismisses a rejection.

@@ -34,8 +34,8 @@ struct Limits {
 }
 
 async fn show(visit: Visit) -> Response {
-    if !visit.session.may("admin") {
-        let sentence = "Your key may not see the server. It lacks the scope admin.";
+    if !visit.session.may_see_server() {
+        let sentence = "Only a key with the scope admin for all organisations sees the server.";
         return Page::new(&visit, "Server")
             .status(StatusCode::FORBIDDEN)
             .show(&html! { p.notice.bad role="alert" { (sentence) } });

@@ -1,19 +1,23 @@
 //! `/console`: what came in today, what is wrong with it, and whether it goes on.
 //!
 //! It only makes cheap requests, so that it is fast in a store of any size. A part that cannot be read says so, and the others
-//! are shown.
+//! are shown. While the page is open, `live` sends the parts that have changed.
 
 mod causes;
 mod figures;
 mod flow;
+mod hub;
 mod latest;
+mod live;
 mod start;
 
-use axum::Router;
+use std::sync::Arc;
+
 use axum::response::Response;
 use axum::routing::get;
-use futures_util::future::join3;
-use maud::{Markup, html};
+use axum::{Extension, Router};
+use futures_util::future::join4;
+use maud::{Markup, PreEscaped, html};
 
 use crate::api::{self, Refused};
 use crate::page::{self, Page};
@@ -22,9 +26,13 @@ use crate::visit::{Shared, Visit};
 
 /// The routes.
 pub(crate) fn routes() -> Router<Shared> {
+    let live = Router::new()
+        .route("/console/live", get(live::stream))
+        .layer(Extension(Arc::new(hub::Hub::default())));
     Router::new()
         .route("/console", get(today))
         .route("/console/", get(today))
+        .merge(live)
 }
 
 /// The times that the plot can show: name, text, length in milliseconds, the steps of the plot, how they are written, and what
@@ -78,6 +86,9 @@ const SPANS: [Span; 3] = [
     },
 ];
 
+/// The position of the span that is shown if none is chosen.
+const SPAN: usize = 1;
+
 /// What the page is about.
 struct Scope<'v> {
     organisation: &'v str,
@@ -91,7 +102,7 @@ impl<'v> Scope<'v> {
         let span = SPANS.iter().find(|span| span.name == name);
         Self {
             organisation: visit.query("organisation"),
-            span: span.unwrap_or(&SPANS[1]),
+            span: span.unwrap_or(&SPANS[SPAN]),
             now_ms: visit.host.now_ms(),
         }
     }
@@ -112,28 +123,78 @@ fn rfc_3339(at_ms: i64) -> String {
 async fn today(visit: Visit) -> Response {
     let scope = Scope::of(&visit);
     let who = visit.get::<Who>("/v1/whoami").await.unwrap_or_default();
-    if !scope.organisation.is_empty() {
-        // An organisation that the key cannot access does not exist for it.
-        let target = scope.target("/v1/batches", &[("limit", "1")]);
-        if visit.get::<serde_json::Value>(&target).await.is_err() {
-            return page::not_found(Some(&visit));
-        }
+    if !is_known(&visit, scope.organisation).await {
+        return page::not_found(Some(&visit));
     }
-    let (figures, (causes, latest), flow) = join3(
-        figures::show(&visit, &scope),
-        futures_util::future::join(causes::show(&visit, &scope), latest::show(&visit, &scope)),
-        flow::show(&visit, &scope),
-    )
-    .await;
+    let parts = parts(&visit, scope.organisation, scope.span).await;
     let content = html! {
         (filters(&scope, &who))
-        @if latest.is_none() { (start::show(&visit, &scope, &who)) }
-        div data-live="figures" { (figures) }
-        div data-live="causes" { (causes) }
-        @if let Some(latest) = latest { div data-live="latest" { (latest) } }
-        div data-live="flow" { (flow) }
+        @if parts.latest.is_none() { (start::show(&visit, &scope, &who)) }
+        @for (name, part) in parts.named() {
+            @if let Some(part) = part { div data-live=(name) { (PreEscaped(part)) } }
+        }
     };
     Page::new(&visit, "Today").module("today.js").show(&content)
+}
+
+/// Whether the key can access an organisation, or none is named. One that it cannot access does not exist for it.
+async fn is_known(visit: &Visit, organisation: &str) -> bool {
+    let query = [("limit", "1"), ("organisation", organisation)];
+    let target = api::target("/v1/batches", &query);
+    organisation.is_empty() || visit.get::<serde_json::Value>(&target).await.is_ok()
+}
+
+/// The parts of the page that change while it is open, as HTML.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Parts {
+    figures: String,
+    causes: String,
+    /// `None` if there is no batch.
+    latest: Option<String>,
+    flow: String,
+}
+
+impl Parts {
+    /// Each part with its name, in the order of the page.
+    fn named(&self) -> [(&'static str, Option<&str>); 4] {
+        [
+            ("figures", Some(&self.figures)),
+            ("causes", Some(&self.causes)),
+            ("latest", self.latest.as_deref()),
+            ("flow", Some(&self.flow)),
+        ]
+    }
+
+    /// Each part with its name, before and now.
+    fn beside<'p>(
+        &'p self,
+        now: &'p Self,
+    ) -> impl Iterator<Item = (&'static str, Option<&'p str>, Option<&'p str>)> {
+        let pairs = self.named().into_iter().zip(now.named());
+        pairs.map(|((name, before), (_, now))| (name, before, now))
+    }
+}
+
+/// Reads the parts in the rights of the visit's key.
+async fn parts(visit: &Visit, organisation: &str, span: &'static Span) -> Parts {
+    let scope = Scope {
+        organisation,
+        span,
+        now_ms: visit.host.now_ms(),
+    };
+    let (figures, causes, latest, flow) = join4(
+        figures::show(visit, &scope),
+        causes::show(visit, &scope),
+        latest::show(visit, &scope),
+        flow::show(visit, &scope),
+    )
+    .await;
+    Parts {
+        figures: figures.into_string(),
+        causes: causes.into_string(),
+        latest: latest.map(Markup::into_string),
+        flow: flow.into_string(),
+    }
 }
 
 fn filters(scope: &Scope<'_>, who: &Who) -> Markup {

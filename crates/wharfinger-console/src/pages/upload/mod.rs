@@ -41,7 +41,7 @@ use self::columns::Columns;
 use self::reading::Fits;
 use self::receive::{Form, NotReceived};
 use self::run::{Job, Run};
-use self::shelf::{FILE_BYTES_MAX, Full, Shelf, Upload};
+use self::shelf::{FILE_BYTES_MAX, Full, Place, Shelf, Upload};
 use crate::page::{self, Page};
 use crate::session;
 use crate::visit::{self, Posted, Shared, Visit};
@@ -124,6 +124,7 @@ async fn receive_file(
         Ok(visit) => visit,
         Err(elsewhere) => return elsewhere,
     };
+    let mut place = None;
     let may_begin = |form: &Form| {
         if let Some(told) = without_scope(&visit) {
             return Err(Box::new(told));
@@ -132,15 +133,21 @@ async fn receive_file(
             let sentence = "The form is too old. Open the page again, and choose the file again.";
             return Err(Box::new(told(&visit, StatusCode::FORBIDDEN, sentence)));
         }
-        shelf
-            .check_room(&visit.session.key_id)
-            .map_err(|full| Box::new(told_full(&visit, full)))
+        // Several files may arrive at the same time.
+        let held = shelf.hold(&visit.session.key_id);
+        place = Some(held.map_err(|full| Box::new(told_full(&visit, full)))?);
+        Ok(())
     };
     let form = match receive::receive(&parts.headers, body, may_begin).await {
         Ok(form) => form,
         Err(why) => return told_not_received(&visit, why),
     };
-    keep(&visit, &shelf, form).await.unwrap_or_else(|told| told)
+    let Some(place) = place else {
+        return told_not_received(&visit, NotReceived::Broken);
+    };
+    keep(&visit, (&shelf, place), form)
+        .await
+        .unwrap_or_else(|told| told)
 }
 
 fn told_full(visit: &Visit, full: Full) -> Response {
@@ -174,7 +181,11 @@ fn told_not_received(visit: &Visit, why: NotReceived) -> Response {
 }
 
 /// Keeps a file, and begins to check it if it is no table.
-async fn keep(visit: &Visit, shelf: &Arc<Shelf>, form: Form) -> Result<Response, Response> {
+async fn keep(
+    visit: &Visit,
+    (shelf, place): (&Arc<Shelf>, Place),
+    form: Form,
+) -> Result<Response, Response> {
     let limits = Limits::of(visit).await?;
     let organisation = form.field("organisation").to_owned();
     let dialect = form.field("dialect").to_owned();
@@ -215,9 +226,7 @@ async fn keep(visit: &Visit, shelf: &Arc<Shelf>, form: Form) -> Result<Response,
         });
     }
     let upload = Arc::new(upload);
-    shelf
-        .add(Arc::clone(&upload))
-        .map_err(|full| told_full(visit, full))?;
+    shelf.add(Arc::clone(&upload), place);
     if upload.table.is_none() {
         begin(visit, shelf, &upload, true).await?;
     }

@@ -25,9 +25,31 @@ const RUNS_MAX: usize = 4;
 
 /// All files.
 pub(super) struct Shelf {
-    uploads: Mutex<Vec<Arc<Upload>>>,
+    kept: Mutex<Files>,
     /// Permits of those that are checked or sent.
     pub(super) turns: Semaphore,
+}
+
+/// The files that are kept, and those that are arriving.
+#[derive(Default)]
+struct Files {
+    uploads: Vec<Arc<Upload>>,
+    /// The number and the key of each file that is arriving.
+    arriving: Vec<(u64, String)>,
+    next: u64,
+}
+
+/// The place of a file that is arriving. It is given back when this is dropped.
+pub(super) struct Place {
+    shelf: Arc<Shelf>,
+    number: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut files = lock(&self.shelf.kept);
+        files.arriving.retain(|(number, _)| *number != self.number);
+    }
 }
 
 /// Why no further file is taken.
@@ -42,40 +64,43 @@ pub(super) enum Full {
 impl Shelf {
     pub(super) fn new() -> Self {
         Self {
-            uploads: Mutex::default(),
+            kept: Mutex::default(),
             turns: Semaphore::new(RUNS_MAX),
         }
     }
 
-    /// Whether a key may add a file.
-    pub(super) fn check_room(&self, key_id: &str) -> Result<(), Full> {
-        room(&lock(&self.uploads), key_id)
-    }
-
-    /// Adds a file. It is removed after a day.
+    /// Holds a place for a file of a key, from before it arrives.
     ///
     /// # Errors
     /// There are too many.
-    pub(super) fn add(self: &Arc<Self>, upload: Arc<Upload>) -> Result<(), Full> {
-        let mut uploads = lock(&self.uploads);
-        room(&uploads, &upload.key_id)?;
+    pub(super) fn hold(self: &Arc<Self>, key_id: &str) -> Result<Place, Full> {
+        let mut files = lock(&self.kept);
+        files.check_room(key_id)?;
+        let number = files.next;
+        files.next += 1;
+        files.arriving.push((number, key_id.to_owned()));
+        let shelf = Arc::clone(self);
+        Ok(Place { shelf, number })
+    }
+
+    /// Adds a file that has arrived. It is removed after a day.
+    pub(super) fn add(self: &Arc<Self>, upload: Arc<Upload>, place: Place) {
         let id = upload.id.clone();
-        uploads.push(upload);
-        drop(uploads);
+        lock(&self.kept).uploads.push(upload);
+        drop(place);
         let shelf = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(KEPT_FOR).await;
             shelf.remove(&id);
         });
-        Ok(())
     }
 
     /// Removes a file, and stops what is done with it.
     pub(super) fn remove(&self, id: &str) {
-        let mut uploads = lock(&self.uploads);
-        let at = uploads.iter().position(|upload| upload.id == id);
-        let removed = at.map(|at| uploads.remove(at));
-        drop(uploads);
+        let mut files = lock(&self.kept);
+        let at = files.uploads.iter().position(|upload| upload.id == id);
+        let removed = at.map(|at| files.uploads.remove(at));
+        drop(files);
         if let Some(removed) = removed {
             removed.stop();
         }
@@ -83,16 +108,17 @@ impl Shelf {
 
     /// A file of a key.
     pub(super) fn find(&self, id: &str, key_id: &str) -> Option<Arc<Upload>> {
-        let uploads = lock(&self.uploads);
-        let mut found = uploads.iter();
+        let files = lock(&self.kept);
+        let mut found = files.uploads.iter();
         let found = found.find(|upload| upload.id == id && upload.key_id == key_id);
         found.cloned()
     }
 
     /// The files of a key, the latest first.
     pub(super) fn of(&self, key_id: &str) -> Vec<Arc<Upload>> {
-        let uploads = lock(&self.uploads);
-        let own = uploads
+        let files = lock(&self.kept);
+        let own = files
+            .uploads
             .iter()
             .rev()
             .filter(|upload| upload.key_id == key_id);
@@ -100,16 +126,20 @@ impl Shelf {
     }
 }
 
-/// Whether there is room for one more. Forgets the results of files that were sent, the oldest first.
-fn room(uploads: &[Arc<Upload>], key_id: &str) -> Result<(), Full> {
-    let own = uploads.iter().filter(|upload| upload.key_id == key_id);
-    if own.count() >= OF_A_KEY_MAX {
-        return Err(Full::Key);
+impl Files {
+    /// Whether there is room for one more. A file that is arriving takes a place too.
+    fn check_room(&self, key_id: &str) -> Result<(), Full> {
+        let kept = self.uploads.iter().map(|upload| upload.key_id.as_str());
+        let arriving = self.arriving.iter().map(|(_, key_id)| key_id.as_str());
+        let of_key = kept.chain(arriving).filter(|own| *own == key_id);
+        if of_key.count() >= OF_A_KEY_MAX {
+            return Err(Full::Key);
+        }
+        if self.uploads.len() + self.arriving.len() >= FILES_MAX {
+            return Err(Full::Server);
+        }
+        Ok(())
     }
-    if uploads.len() >= FILES_MAX {
-        return Err(Full::Server);
-    }
-    Ok(())
 }
 
 /// A file, and what is done with it.
@@ -264,30 +294,51 @@ mod tests {
         Arc::new(Upload::new(id, key_id, "a".into(), file, State::default()))
     }
 
+    fn add(shelf: &Arc<Shelf>, id: &str, key_id: &str) -> Result<(), Full> {
+        let place = shelf.hold(key_id)?;
+        shelf.add(upload(id, key_id), place);
+        Ok(())
+    }
+
     #[tokio::test]
     async fn a_key_has_a_few_files_and_sees_no_others() {
         let shelf = Arc::new(Shelf::new());
         for at in 0..OF_A_KEY_MAX {
-            shelf.add(upload(&format!("a{at}"), "one")).unwrap();
+            add(&shelf, &format!("a{at}"), "one").unwrap();
         }
-        assert_eq!(shelf.add(upload("more", "one")), Err(Full::Key));
-        assert_eq!(shelf.check_room("one"), Err(Full::Key));
-        assert_eq!(shelf.add(upload("b", "two")), Ok(()));
+        assert_eq!(add(&shelf, "more", "one"), Err(Full::Key));
+        assert_eq!(add(&shelf, "b", "two"), Ok(()));
         assert!(shelf.find("a0", "two").is_none() && shelf.find("a0", "one").is_some());
         shelf.remove("a0");
-        assert_eq!(shelf.check_room("one"), Ok(()));
         assert_eq!(
             shelf.of("one").first().map(|one| one.id.clone()),
             Some("a4".into())
         );
+        assert_eq!(add(&shelf, "a5", "one"), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_file_has_its_place_from_before_it_arrives() {
+        let shelf = Arc::new(Shelf::new());
+        let mut arriving: Vec<_> = (0..OF_A_KEY_MAX)
+            .map(|_| shelf.hold("one").ok().unwrap())
+            .collect();
+        assert_eq!(shelf.hold("one").err(), Some(Full::Key));
+        assert!(shelf.of("one").is_empty());
+        // One is given up, one arrives: the second keeps its place.
+        arriving.pop();
+        let place = arriving.pop().unwrap();
+        shelf.add(upload("a", "one"), place);
+        let _again = shelf.hold("one").ok().unwrap();
+        assert_eq!(shelf.hold("one").err(), Some(Full::Key));
     }
 
     #[tokio::test]
     async fn the_server_has_so_many_files() {
         let shelf = Arc::new(Shelf::new());
         for at in 0..FILES_MAX {
-            shelf.add(upload(&at.to_string(), &at.to_string())).unwrap();
+            add(&shelf, &at.to_string(), &at.to_string()).unwrap();
         }
-        assert_eq!(shelf.check_room("new"), Err(Full::Server));
+        assert_eq!(shelf.hold("new").err(), Some(Full::Server));
     }
 }

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::json;
 use wharfinger_core::decide::admit::Move;
+use wharfinger_core::dialect::ParameterKind::Boolean;
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::order::failure::RequestFailure;
@@ -17,6 +18,7 @@ use wharfinger_core::order::outcome::{Outcome, State};
 use wharfinger_core::reading::validate;
 
 use super::super::answer::respond_with;
+use super::parameters::query;
 use super::route::{Kind, Route};
 use super::transitions::{self, RefusedAt};
 use super::{input, orders};
@@ -58,9 +60,13 @@ pub(super) static ROUTES: &[Route] = &[
         method: "PUT",
         path: "/v1/orders/{id}/text",
         scope: Some(Scope::OrdersWrite),
-        kind: Kind::Plain,
+        kind: Kind::TakesOneOrder,
         summary: "Replace the text of an order that is not final, in its own dialect",
-        parameters: &[],
+        parameters: &[query(
+            "dry_run",
+            Boolean,
+            "Judge the text and store nothing",
+        )],
         bodies: |generator| {
             let order = json!({"type": "object", "description": "The order, in the dialect that it was submitted in"});
             Bodies::one::<MendedView>(generator).takes(Content::json(order))
@@ -98,6 +104,9 @@ struct SettledView {
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "MendedOrder")]
 struct MendedView {
+    /// Whether this is the answer to a dry run, which stores nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dry_run: bool,
     #[schemars(extend("format" = "uuid"))]
     order_id: String,
     /// The batch of the new revision. Its receipt names the API key.
@@ -173,6 +182,7 @@ async fn text(
     let body = input::body(app, call, headers, body).await?;
     refuse_others(&body)?;
     let id = input::id(call, "Order")?;
+    let dry_run = call.dry_run;
     let was_draft = found.order.state == State::Draft;
     let refusal = RefusedAt::of(call);
     let encode = move |mended: &Mended<'_>| match mended.outcome {
@@ -183,6 +193,7 @@ async fn text(
                 (None, false) => State::Pending,
             };
             let view = MendedView {
+                dry_run,
                 order_id: id.to_string(),
                 batch_id: mended.batch.to_string(),
                 outcome: mended.outcome.name(),
@@ -190,7 +201,13 @@ async fn text(
                 state: state.name(),
                 rule: taken.held.as_deref().map(str::to_owned),
             };
-            Reply::json(200, &view)
+            let reply = Reply::json(200, &view);
+            let reply = reply.with_header("wharfinger-batch-id", mended.batch.to_string());
+            if dry_run {
+                reply.with_header("wharfinger-dry-run", "true")
+            } else {
+                reply
+            }
         }
         Outcome::Rejected(problems) => {
             // It changed after it was read.

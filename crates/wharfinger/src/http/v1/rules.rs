@@ -16,7 +16,8 @@ use wharfinger_core::order::problem::Code;
 use wharfinger_core::reading::form::{Form, Need};
 use wharfinger_core::reading::validate;
 use wharfinger_core::rules::{
-    NAME_CHARS_MAX, RULES_MAX, Rule, RuleError, RuleSet, SENTENCE_CHARS_MAX, WHEN_CHARS_MAX,
+    BatchWork, NAME_CHARS_MAX, RULES_MAX, Rule, RuleError, RuleSet, SENTENCE_CHARS_MAX,
+    WHEN_CHARS_MAX,
 };
 
 use super::super::answer::{respond, respond_with};
@@ -183,8 +184,8 @@ async fn set(
         }
         rules_in(form)
     })?;
-    if let Err(error) = RuleSet::compile(&rules) {
-        return Ok(respond(refusal(call, &error)));
+    if let Some(refused) = refusal(call, &rules) {
+        return Ok(respond(refused));
     }
     let reply = Reply::json(200, &RulesView::of(rules.iter()));
     let change = Change::SetRules {
@@ -219,22 +220,28 @@ fn rules_in(form: &mut Form<'_, '_, '_>) -> Vec<Rule> {
     rules
 }
 
-/// The response to rules that do not compile: where, and why.
-fn refusal(call: &Call<'_>, error: &RuleError) -> Reply {
+/// The response to rules that do not compile: where, and why. `None` if they compile.
+fn refusal(call: &Call<'_>, rules: &[Rule]) -> Option<Reply> {
+    let faults = RuleSet::faults(rules);
+    let first = faults.first()?;
     let path = call.target.split('?').next().unwrap_or_default();
     let invalid = RequestFailure::Invalid(Vec::new());
     let mut reply = call.dialect.refuse(Some(call.operation), &invalid, path);
     let mut shown: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+    shown["detail"] = first.to_string().into();
+    shown["errors"] = faults.iter().map(fault).collect();
+    reply.body = shown.to_string().into_bytes();
+    Some(reply)
+}
+
+fn fault(error: &RuleError) -> Value {
     let mut fault =
         json!({"pointer": error.pointer(), "code": "not_a_rule", "message": error.to_string()});
     if let Some((line, column)) = error.place {
         fault["line"] = line.into();
         fault["column"] = column.into();
     }
-    shown["detail"] = error.to_string().into();
-    shown["errors"] = json!([fault]);
-    reply.body = shown.to_string().into_bytes();
-    reply
+    fault
 }
 
 /// What the rules are tested on.
@@ -258,9 +265,9 @@ async fn test(
         (given.then(|| rules_in(form)), test_on(form, call.dialect))
     })?;
     let set = match given {
-        Some(rules) => match RuleSet::compile(&rules) {
-            Ok(set) => set,
-            Err(error) => return Ok(respond(refusal(call, &error))),
+        Some(rules) => match refusal(call, &rules) {
+            Some(refused) => return Ok(respond(refused)),
+            None => RuleSet::of_stored(rules),
         },
         None => RuleSet::of_stored(stored(app, organisation)),
     };
@@ -274,7 +281,12 @@ async fn test(
             let slot = judged(app, call, (dialect, organisation), text.as_bytes())?;
             let key = slot.key.as_deref().unwrap_or_default();
             let subject = rules.subject(key, vec![text.clone()]);
-            vec![Tried::of(&rules, dialect, &subject)]
+            vec![Tried::of(
+                &rules,
+                dialect,
+                &subject,
+                &mut BatchWork::before_turn(),
+            )]
         }
         Some(TestOn::Last(last)) => {
             if !call.authenticated.may(Scope::OrdersRead) {

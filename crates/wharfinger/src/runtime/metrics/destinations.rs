@@ -9,6 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use uuid::Uuid;
 
+use super::lag_history::{LagHistory, LagMinute};
 use super::{METRICS, register};
 use crate::clock;
 
@@ -31,6 +32,7 @@ pub(super) struct OfDestinations {
     failing: Family<Label, Gauge>,
     parked: Family<Label, Gauge>,
     disabled: Counter,
+    history: LagHistory,
 }
 
 impl OfDestinations {
@@ -72,8 +74,15 @@ impl OfDestinations {
                 "Destinations that were disabled because they failed for days or are gone",
                 Counter::default(),
             ),
+            history: LagHistory::default(),
         }
     }
+}
+
+/// How far a destination was behind lately, by minute, the oldest first. Only minutes in which this process has measured it.
+#[must_use]
+pub fn lag_of(id: Uuid, now_ms: i64) -> Vec<LagMinute> {
+    METRICS.destinations.history.of(&id.to_string(), now_ms)
 }
 
 /// Metrics of one destination. Its gauges are gone when this is dropped.
@@ -100,9 +109,13 @@ impl OfDestination {
     /// Sets how far the destination is behind: events, and when the oldest one was committed, in milliseconds since 1970.
     pub fn set_lag(&self, events: u64, oldest_at_ms: Option<i64>) {
         let metrics = &METRICS.destinations;
+        let now_ms = clock::now_ms();
+        let age_ms = oldest_at_ms.map_or(0, |at_ms| now_ms.saturating_sub(at_ms).max(0));
+        let seconds = age_ms.unsigned_abs() / 1_000;
+        let id = &self.0.destination;
+        metrics.history.note(id, now_ms, (events, seconds));
         let events = i64::try_from(events).unwrap_or(i64::MAX);
         metrics.lag_events.get_or_create(&self.0).set(events);
-        let age_ms = oldest_at_ms.map_or(0, |at_ms| clock::now_ms().saturating_sub(at_ms).max(0));
         let age_s = age_ms as f64 / 1e3;
         metrics.lag_since.get_or_create(&self.0).set(age_s);
     }

@@ -3,6 +3,7 @@
 use wharfinger_core::decide::admit::Policy;
 use wharfinger_core::order::outcome::{Counts, Outcome};
 use wharfinger_core::order::problem::Problems;
+use wharfinger_core::rules::BatchWork;
 
 use super::decide::Decide;
 use super::dry_run::{dry_run, is_refused};
@@ -61,6 +62,7 @@ pub(crate) fn admit(
         outcomes: vec![Outcome::Rejected(Problems::default()); submission.good],
         not_taken: Vec::new(),
         extents: Vec::new(),
+        work: BatchWork::in_turn(),
     };
     if submission.policy == Policy::AllOrNothing {
         if submission.has_demands() {
@@ -112,6 +114,8 @@ struct Admission<'s> {
     not_taken: Vec<Chunk>,
     /// The extents and counts of each organisation, for the receipt.
     extents: Vec<BatchExtent>,
+    /// What rules may still do for the batch.
+    work: BatchWork,
 }
 
 impl Admission<'_> {
@@ -121,7 +125,8 @@ impl Admission<'_> {
         let first = txn.first_addr(&key_space, orders)?;
         let connection = txn.connection;
         txn.index.expect(group.rows.len());
-        let decide = Decide::new((&mut *txn, connection), &key_space, orders, first);
+        let work = &mut self.work;
+        let decide = Decide::new((&mut *txn, connection), &key_space, orders, first, work);
         let decided = decide.group(&mut self.outcomes)?;
         txn.index.expect(0);
         let (mut entry_outcomes, sub_orders) = (decided.entry_outcomes, decided.sub_orders);

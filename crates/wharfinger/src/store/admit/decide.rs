@@ -6,7 +6,7 @@ use wharfinger_core::dialect::Number;
 use wharfinger_core::order::ids::OrderId;
 use wharfinger_core::order::outcome::{Outcome, State, Taken};
 use wharfinger_core::order::problem::{Code, Problem};
-use wharfinger_core::rules::Hold;
+use wharfinger_core::rules::{BatchWork, Hold};
 
 use super::sub_orders::SubOrderBlocks;
 use super::txn::DecisionTxn;
@@ -41,6 +41,8 @@ pub(crate) struct Decide<'d, T> {
     pub texts: GroupTexts,
     /// The outcome of each order's entry, as far as decided.
     pub entry_outcomes: Vec<EntryOutcome>,
+    /// What rules may still do for the batch.
+    pub work: &'d mut BatchWork,
     /// Why a rule holds the order that is being decided on.
     pub hold: Option<Hold>,
     /// Why orders are held, by the address of the entry that holds them.
@@ -68,6 +70,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
         key_space: &'d KeySpace,
         (submission, group): (&'d Submission, &'d Group),
         first: EntryAddr,
+        work: &'d mut BatchWork,
     ) -> Self {
         Self {
             txn,
@@ -82,6 +85,7 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             problems_reported: 0,
             texts: GroupTexts::default(),
             entry_outcomes: vec![EntryOutcome::Refused; group.rows.len()],
+            work,
             hold: None,
             holds: Vec::new(),
         }

@@ -2,6 +2,7 @@
 
 use wharfinger_core::decide::admit::Policy;
 use wharfinger_core::order::outcome::Outcome;
+use wharfinger_core::rules::BatchWork;
 
 use super::decide::Decide;
 use super::txn::{DryRunTxn, Snapshot, StoredOrders};
@@ -36,11 +37,13 @@ pub(crate) fn dry_run<S: StoredOrders>(
 ) -> Result<Vec<Outcome>, Fault> {
     let mut outcomes = vec![Outcome::Withheld; submission.good];
     let mut txn = DryRunTxn::new(connection, stored);
+    let mut work = BatchWork::in_turn();
     for group in &submission.groups {
         let key_space = KeySpace::new(group.organisation, dialect);
         let orders = (submission, group);
         let first = txn.first_addr(&key_space, orders)?;
-        Decide::new((&mut txn, connection), &key_space, orders, first).group(&mut outcomes)?;
+        let decide = Decide::new((&mut txn, connection), &key_space, orders, first, &mut work);
+        decide.group(&mut outcomes)?;
     }
     if is_refused(submission, &outcomes) {
         withhold(&mut outcomes);

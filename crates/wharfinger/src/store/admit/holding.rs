@@ -63,12 +63,17 @@ impl<T: DecisionTxn> Decide<'_, T> {
         Ok(())
     }
 
-    fn judge(&self, row: &Row, texts: Vec<String>, admission: Option<Admission>) -> Option<Hold> {
+    fn judge(
+        &mut self,
+        row: &Row,
+        texts: Vec<String>,
+        admission: Option<Admission>,
+    ) -> Option<Hold> {
         let rules = self.group.rules.as_ref()?;
         let dialect = dialects::find(self.submission.dialect)?;
         let mut subject = rules.subject(self.submission.text(row.key), texts);
         subject.admission = admission;
-        rules.find(dialect, &subject)
+        rules.find(dialect, &subject, self.work)
     }
 
     /// The texts that an order consists of, oldest first. Some of them may be in this batch.

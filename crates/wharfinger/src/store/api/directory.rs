@@ -10,7 +10,7 @@ use wharfinger_core::order::organisation::CatalogueMode;
 use wharfinger_core::order::organisation::{
     ListSort, OrgAccess, Organisation, Organisations, Scope,
 };
-use wharfinger_core::rules::{Hold, Of, Rule, RuleSet};
+use wharfinger_core::rules::{BatchWork, Hold, Of, Rule, RuleSet};
 
 use super::DestinationChange;
 
@@ -45,14 +45,22 @@ pub struct OrganisationRules {
 pub type AllRules = HashMap<OrganisationId, Arc<OrganisationRules>>;
 
 impl OrganisationRules {
-    /// The first rule that holds an order of a dialect.
+    /// The first rule that holds an order of a dialect. Takes the work from what is left for its batch.
     #[must_use]
-    pub fn find(&self, dialect: &dyn Dialect, order: &StoredOrder) -> Option<Hold> {
+    pub fn find(
+        &self,
+        dialect: &dyn Dialect,
+        order: &StoredOrder,
+        work: &mut BatchWork,
+    ) -> Option<Hold> {
+        if work.is_used_up() {
+            return self.set.unevaluated();
+        }
         let of = Of {
             dialect: dialect.id(),
             organisation: &self.code,
         };
-        self.set.find(&dialect.canonical(order), of)
+        self.set.find(&dialect.canonical(order), of, work)
     }
 
     /// An order to be judged by the rules, before it is stored.

@@ -58,6 +58,8 @@ pub struct PurgeReport {
     pub organisations: Vec<PurgedOf>,
     /// Deleted receipts: those of batches without any remaining order.
     pub batches: u64,
+    /// Deleted entries of the audit log: those about changes of orders.
+    pub audit: u64,
 }
 
 /// The result of a purge for one organisation.

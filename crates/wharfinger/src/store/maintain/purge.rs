@@ -33,6 +33,8 @@ use crate::store::write::txn::WriteTxn;
 const SLICE_BLOCKS: u32 = 256;
 /// Blocks that a slice rewrites, at most. Each has about a MiB of text.
 const SLICE_REWRITTEN: u32 = 16;
+/// Entries of the audit log that a slice deletes, at most.
+const SLICE_AUDIT: usize = 10_000;
 /// Batches that a slice reads, at most.
 const SLICE_BATCHES: usize = 256;
 
@@ -70,6 +72,14 @@ impl Store {
             let (dropped, last) = self.writer.ask(1, drop_slice).await?;
             report.batches += dropped;
             next = last;
+        }
+        while let Some(before_ms) = before_ms {
+            let drop_slice = move |txn: &mut WriteTxn<'_>| drop_audit(txn.connection, before_ms);
+            let dropped = self.writer.ask(1, drop_slice).await?;
+            report.audit += dropped;
+            if dropped == 0 {
+                break;
+            }
         }
         for (organisation, _) in organisations {
             let drop_slice = move |txn: &mut WriteTxn<'_>| drop_front(txn, organisation);
@@ -259,6 +269,18 @@ fn drop_batches(
     }
     let last = found.last().map(|(id, _)| *id);
     Ok((dropped, last.filter(|_| found.len() == SLICE_BATCHES)))
+}
+
+/// Deletes some entries of the audit log about changes of orders before a time. What happened to orders that remain is in their
+/// history. Entries about organisations, keys, destinations and the store itself are kept. Returns how many were deleted.
+fn drop_audit(connection: &Connection, before_ms: i64) -> Result<u64, Fault> {
+    let delete = "delete from audit where id in (select id from audit where at_ms < ?1 \
+                  and (action like 'order.%' or action like 'rejection.%') and sound(audit.intact) order by id limit ?2)";
+    let limit = i64::try_from(SLICE_AUDIT).unwrap_or(i64::MAX);
+    let deleted = connection
+        .prepare_cached(delete)?
+        .execute((before_ms, limit))?;
+    Ok(deleted as u64)
 }
 
 /// Moves the start of the feeds past the blocks of a batch. Their events refer to a receipt that no longer exists.

@@ -3,6 +3,7 @@
 use wharfinger_core::dialect::Slot;
 use wharfinger_core::dialects;
 use wharfinger_core::order::outcome::State;
+use wharfinger_core::rules::BatchWork;
 
 use super::{Filling, Row};
 use crate::store::api::AllRules;
@@ -15,6 +16,7 @@ impl Filling {
         all: &AllRules,
         dialect: &str,
         (slot, row): (&Slot<'_>, &mut Row),
+        work: &mut BatchWork,
     ) {
         let group = &mut self.group;
         if group.rows.is_empty() && group.rules.is_none() {
@@ -30,7 +32,7 @@ impl Filling {
         };
         let key = slot.key.as_deref().unwrap_or_default();
         let subject = rules.subject(key, vec![slot.raw.to_owned()]);
-        if let Some(hold) = rules.find(dialect, &subject) {
+        if let Some(hold) = rules.find(dialect, &subject, work) {
             row.hold = u32::try_from(group.holds.len()).ok();
             group.holds.push(hold);
         }

@@ -16,7 +16,7 @@ use wharfinger_core::decide::catalogue::Demand;
 use wharfinger_core::dialect::{Draft, Number, Slot, Verdict};
 use wharfinger_core::order::ids::{BatchId, OrganisationId};
 use wharfinger_core::order::outcome::Outcome;
-use wharfinger_core::rules::Hold;
+use wharfinger_core::rules::{BatchWork, Hold};
 
 use self::chunks::{ChunkBuilders, line_number};
 use crate::store::api::replies::SaveReply;
@@ -300,10 +300,10 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
     }
     let mut rejections = ChunkBuilders::of(Kind::Rejected);
     let mut warned = ChunkBuilders::of(Kind::Warned);
-    let (mut rejected_of_nobody, mut warned_of_nobody) = (0, 0);
-    let mut good = 0;
+    let (mut rejected_of_nobody, mut warned_of_nobody, mut good) = (0, 0, 0);
     let mut lines = Vec::new();
     let mut demands = Vec::new();
+    let mut work = BatchWork::before_turn();
     for (index, slot) in (0_u32..).zip(slots) {
         if !slot.warnings.is_empty() {
             match slot.organisation {
@@ -322,7 +322,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
                 demanded::note_demand(draft, &mut row, &mut demands);
                 let filling = groups.of(organisation);
                 if let Some(rules) = heading.rules {
-                    filling.judge(rules, heading.dialect, (slot, &mut row));
+                    filling.judge(rules, heading.dialect, (slot, &mut row), &mut work);
                 }
                 filling.push(slot.raw, row, email, &arena.text);
                 lines.extend(slot.line.map(line_number));

@@ -38,6 +38,25 @@ pub(crate) fn begin_ms(connection: &Connection) -> Result<i64, Fault> {
     setting(connection, BEGIN, "")
 }
 
+/// The times in ids of batches that are stored, and not counted yet.
+pub(crate) struct Uncounted([i64; 2]);
+
+impl Uncounted {
+    /// Reads how far the counting has come.
+    pub(crate) fn read(connection: &Connection) -> Result<Self, Fault> {
+        Ok(Self([
+            setting(connection, FILLED, "")?,
+            begin_ms(connection)?,
+        ]))
+    }
+
+    /// Whether a batch is not counted yet.
+    pub(crate) fn has(&self, batch: BatchId) -> bool {
+        let Self([from_ms, to_ms]) = *self;
+        (from_ms..to_ms).contains(&time_of(batch))
+    }
+}
+
 /// Counts some receipts. Returns whether there are more.
 pub(crate) fn fill(connection: &Connection, now_ms: i64) -> Result<bool, Fault> {
     let begin_ms = begin_ms(connection)?;

@@ -30,11 +30,13 @@ mod roll_up;
 mod shown;
 mod steps;
 mod sums;
+mod totals;
 
 pub(crate) use self::deltas::{Deltas, OfBatch};
-pub(crate) use self::filling::{begin_ms, fill, is_left};
+pub(crate) use self::filling::{Uncounted, begin_ms, fill, is_left};
 pub(crate) use self::roll_up::{expire, roll_up};
 pub(crate) use self::sums::erase_mentions;
+pub(crate) use self::totals::{Totals, first_ms, logged, summed};
 
 /// The length of a minute.
 const MINUTE_MS: i64 = 60_000;

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use super::Cookie;
+use super::{Cookie, sign_in_request};
 use crate::support::client::Request;
 use crate::support::server::program;
 
@@ -69,7 +69,7 @@ fn word<'l>(lines: &'l [String], name: &str) -> &'l str {
 #[test]
 fn the_demonstration_stays_until_it_is_interrupted() {
     let mut demo = Demo::start();
-    let form = Request::new("POST", "/console/sign-in");
+    let form = sign_in_request();
     let form = form.body(format!("id={}&secret={}", demo.id, demo.secret));
     let cookie = Cookie::from_answer(&form.send(demo.address));
     let page = cookie.on(Request::new("GET", "/console"));

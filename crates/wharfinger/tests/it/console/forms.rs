@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Cookie, NARROW, WIDE, open, show, sign_in_by_form};
+use super::{Cookie, NARROW, WIDE, open, show, sign_in_by_form, sign_in_request};
 use crate::support::client::Request;
 use crate::support::database::Database;
 use crate::support::fixture;
@@ -186,7 +186,7 @@ fn hostile_fields_are_kept_as_they_are() {
     }
     // What is carried along leads to the console only.
     let body = "id=full&secret=full-secret&form=%2F%2Fevil.example%2F&kept.a=b";
-    let again = server.send(&Request::new("POST", "/console/sign-in").body(body));
+    let again = server.send(&sign_in_request().body(body));
     assert_eq!(again.status, 200);
     assert!(
         again
@@ -201,7 +201,7 @@ fn hostile_fields_are_kept_as_they_are() {
         "%2Fconsole%2F..%2Fv1",
     ] {
         let body = format!("id=full&secret=full-secret&next={next}");
-        let entered = server.send(&Request::new("POST", "/console/sign-in").body(body));
+        let entered = server.send(&sign_in_request().body(body));
         assert_eq!(entered.header("location"), Some("/console"), "{next}");
     }
     let large = format!("note={}", "x".repeat(4 << 20));

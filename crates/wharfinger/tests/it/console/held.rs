@@ -101,6 +101,34 @@ fn a_held_order_is_mended_until_no_rule_holds_it() {
 }
 
 #[test]
+fn what_is_wrong_with_a_held_order_is_marked_while_it_is_written() {
+    let (server, _data) = server();
+    let id = hold(&server, "W-1");
+    let browser = open(&server, WIDE, "full", &format!("/console/held/{id}"));
+    browser.find(".mend summary").click();
+    assert_eq!(browser.find("#faults-title").text(), "As it is stored");
+    let mut wrong = full_order("W-1", "Bo");
+    wrong["lines"][1]["quantity"] = json!(-1);
+    browser.find("textarea[name=text]").fill(&wrong.to_string());
+    browser.wait("document.querySelector('#behind mark')?.textContent === '-1'");
+    let told = browser.find("#faults").text();
+    assert!(
+        told.contains("1 thing is wrong") && told.contains("/lines/1/quantity"),
+        "{told}"
+    );
+    assert_fits(&browser);
+    // A text that is no JSON has a place too.
+    browser.find("textarea[name=text]").fill("{\"key\": }");
+    browser.wait("document.querySelector('#behind mark')?.textContent === '}'");
+    browser
+        .find("textarea[name=text]")
+        .fill(&order("W-1").to_string());
+    browser.wait("document.querySelector('#faults .notice.good')");
+    assert_eq!(get(&server, &format!("/v1/orders/{id}"))["revision"], 1);
+    assert_eq!(browser.errors(), Vec::<String>::new());
+}
+
+#[test]
 fn a_held_order_is_released_or_refused_with_a_note() {
     let (server, _data) = server();
     let browsers = [

@@ -2,11 +2,13 @@
 
 mod batches;
 mod demo;
+mod destinations;
 mod errors;
 mod forms;
 mod held;
 mod orders;
 mod pictures;
+mod rules;
 mod sessions;
 mod settings;
 mod signing_in;
@@ -51,13 +53,18 @@ pub(crate) fn sign_in_with(browser: &Browser, id: &str, secret: &str) {
     browser.wait("document.querySelector('.side nav')");
 }
 
+/// A request that sends the form for signing in, as a browser makes it over TLS or on the same machine.
+pub(crate) fn sign_in_request() -> Request {
+    Request::new("POST", "/console/sign-in").header("sec-fetch-site", "same-origin")
+}
+
 /// The cookie of a session, as a browser keeps it.
 pub(crate) struct Cookie(String);
 
 impl Cookie {
     /// Signs a key in by the form.
     pub(crate) fn of(server: &Server, id: &str, secret: &str) -> Self {
-        let form = Request::new("POST", "/console/sign-in");
+        let form = sign_in_request();
         Self::from_answer(&server.send(&form.body(format!("id={id}&secret={secret}"))))
     }
 

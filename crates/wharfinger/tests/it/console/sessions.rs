@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Cookie, admin, sign_in_by_form};
+use super::{Cookie, admin, sign_in_by_form, sign_in_request};
 use crate::support::client::{Request, Response};
 use crate::support::database::Database;
 use crate::support::fixture;
@@ -139,15 +139,65 @@ fn a_key_has_a_hundred_sessions_at_most() {
     assert_eq!(Database::of(data.path()).count("console_sessions"), 101);
 }
 
+/// Over plain HTTP to another machine, browsers do not say who made them send a form. Its token and a cookie of its own show it.
+#[test]
+fn nobody_is_signed_in_by_a_form_of_another_site() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let open = || {
+        let page = server.send(&Request::new("GET", "/console/sign-in"));
+        let cookie = page.header("set-cookie").unwrap().to_owned();
+        assert!(
+            cookie.ends_with("; Path=/console; HttpOnly; SameSite=Strict"),
+            "{cookie}"
+        );
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let field = page.text().split("name=\"csrf\" value=\"").nth(1).unwrap();
+        (cookie, field.split('"').next().unwrap().to_owned())
+    };
+    let (cookie, csrf) = open();
+    let (other, _) = open();
+    let entry = format!("id=full&secret={}", fixture::secret_of("full"));
+    let send = |cookie: Option<&str>, csrf: &str| {
+        let form = Request::new("POST", "/console/sign-in");
+        let form = cookie
+            .into_iter()
+            .fold(form, |form, cookie| form.header("cookie", cookie));
+        server.send(&form.body(format!("{entry}&csrf={csrf}")))
+    };
+    for (cookie, csrf) in [
+        (None, ""),
+        (None, csrf.as_str()),
+        (Some(cookie.as_str()), ""),
+        (Some(other.as_str()), &csrf),
+        (Some("wharfinger_sign_in="), &csrf),
+    ] {
+        let refused = send(cookie, csrf);
+        assert_eq!(refused.status, 403, "{cookie:?} {csrf}");
+        assert!(refused.text().contains("not opened in this browser"));
+        // The key that the other site knows is not written into the form.
+        assert!(!refused.text().contains("full-secret"));
+    }
+    let foreign = Request::new("POST", "/console/sign-in").header("cookie", &cookie);
+    let foreign = foreign.header("sec-fetch-site", "cross-site");
+    let foreign = server.send(&foreign.body(format!("{entry}&csrf={csrf}")));
+    assert_eq!(foreign.status, 403);
+    assert_eq!(Database::of(data.path()).count("console_sessions"), 0);
+    let entered = send(Some(&cookie), &csrf);
+    assert_eq!(entered.status, 303, "{}", entered.text());
+    Cookie::from_answer(&entered);
+}
+
 #[test]
 fn wrong_secrets_are_throttled_as_everywhere() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());
-    let form = Request::new("POST", "/console/sign-in").body("id=full&secret=wrong");
+    let form = sign_in_request().body("id=full&secret=wrong");
     for _ in 0..20 {
         let refused = server.send(&form);
         assert_eq!(refused.status, 401);
-        assert!(refused.header("set-cookie").is_none());
+        let cookie = refused.header("set-cookie").unwrap_or_default();
+        assert!(!cookie.contains("wharfinger_session"), "{cookie}");
         assert!(refused.text().contains("The key id or the secret is wrong"));
     }
     let throttled = server.send(&form);
@@ -207,7 +257,7 @@ fn every_response_has_the_fields_that_protect_it() {
 fn the_cookie_is_secure_where_a_trusted_proxy_has_tls() {
     let data = fixture::data_directory();
     let proxied = Server::start_with(data.path(), &["--behind-proxy", "127.0.0.1"]);
-    let form = Request::new("POST", "/console/sign-in");
+    let form = sign_in_request();
     let form = form.body(format!("id=full&secret={}", fixture::secret_of("full")));
     let cookie = |server: &Server, scheme: &str| {
         let form = form.clone().header("x-forwarded-proto", scheme);

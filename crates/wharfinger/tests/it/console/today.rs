@@ -2,9 +2,13 @@
 
 use serde_json::json;
 
-use super::{NARROW, WIDE, admin, open, show, sign_in_by_form};
+use super::{NARROW, WIDE, admin, open, show, sign_in, sign_in_by_form};
+use crate::support::browser::Browser;
+use crate::support::client::Request;
+use crate::support::database;
 use crate::support::fixture;
-use crate::support::server::Server;
+use crate::support::server::{Server, program, run};
+use crate::support::sse::Events;
 use crate::support::v1::{order, request, submit};
 
 /// An order that is refused because of its first line.
@@ -56,6 +60,155 @@ fn a_first_order_appears_while_the_page_is_open() {
     browser.wait("document.querySelectorAll('[data-live=latest] tbody tr').length === 2");
     assert_eq!(browser.run("return window.isSame", &[]), true);
     assert_eq!(browser.errors(), Vec::<String>::new());
+}
+
+/// The page is live by one stream. It shows what other people do too, and leaves what a person works with.
+#[test]
+fn what_happens_appears_without_loading_the_page() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let (_, ids) = submit(&server, "TRK001", &[order("L-1")]);
+    let browser = open(&server, WIDE, "full", "/console?span=1h");
+    let scriptless = Browser::start_without_scripts(NARROW.0, NARROW.1);
+    show(&scriptless, &server, "/console?span=1h");
+    sign_in(&scriptless, "full");
+    browser.run(
+        "window.isSame = true; window.requests = performance.getEntriesByType('resource').length",
+        &[],
+    );
+    browser.find(".plot summary").click();
+    browser.wait("document.querySelector('.ages')?.innerText.includes('L-1')");
+    // A rejected order, and one that another person processes.
+    submit(&server, "TRK001", &[wrong("L-2")]);
+    browser.wait(
+        "document.querySelector('.causes tbody tr')?.innerText.includes('/lines/*/quantity')",
+    );
+    browser.wait("document.querySelectorAll('[data-live=latest] tbody tr').length === 2");
+    let process = format!("/v1/orders/{}/process", ids[0]);
+    assert_eq!(server.send(&request("POST", &process, "full")).status, 200);
+    browser.wait("!document.querySelector('.ages')");
+    // The same page, and the table that was opened is still open.
+    assert_eq!(browser.run("return window.isSame", &[]), true);
+    assert_eq!(
+        browser.run("return document.querySelector('.plot details').open", &[]),
+        true
+    );
+    // The page itself was not read again: everything came by the stream.
+    let read = "return performance.getEntriesByType('resource').filter((one) => one.initiatorType === 'fetch').length";
+    assert_eq!(browser.run(read, &[]), 0);
+    // A part in which a person is stays, until they leave it.
+    browser.run(
+        "document.querySelector('[data-live=latest] a').focus()",
+        &[],
+    );
+    submit(&server, "TRK001", &[order("L-3")]);
+    browser.wait("document.querySelector('.ages')?.innerText.includes('L-3')");
+    assert_eq!(
+        browser.run(
+            "return document.querySelectorAll('[data-live=latest] tbody tr').length",
+            &[]
+        ),
+        2
+    );
+    browser.run("document.activeElement.blur()", &[]);
+    browser.wait("document.querySelectorAll('[data-live=latest] tbody tr').length === 3");
+    // Without scripts, the page is right when it is loaded.
+    assert!(scriptless.find(".ages").text().contains("L-1"));
+    show(&scriptless, &server, "/console?span=1h");
+    assert!(scriptless.find(".ages").text().contains("L-3"));
+    assert_eq!(browser.errors(), Vec::<String>::new());
+}
+
+#[test]
+fn a_live_page_finds_the_server_again_and_leads_to_the_form_when_its_session_ends() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let address = server.address.to_string();
+    submit(&server, "TRK001", &[order("R-1")]);
+    let browser = open(&server, WIDE, "full", "/console");
+    browser.wait("document.querySelectorAll('[data-live=latest] tbody tr').length === 1");
+    browser.run("window.isSame = true", &[]);
+    // A stream does not hold up a server that stops.
+    server.terminate();
+    let (status, _) = server.wait();
+    assert!(status.success());
+    let mut command = program();
+    command.args(["serve", "--listen", &address, "--log", "error"]);
+    database::aim(&mut command, data.path());
+    let server = Server::spawn(command);
+    submit(&server, "TRK001", &[order("R-2")]);
+    browser.wait("document.querySelectorAll('[data-live=latest] tbody tr').length === 2");
+    assert_eq!(browser.run("return window.isSame", &[]), true);
+    let revoked = run(data.path(), &["key", "revoke", "full"]);
+    assert!(revoked.status.success(), "{revoked:?}");
+    browser.wait("document.querySelector('[name=secret]')");
+}
+
+#[test]
+fn a_stream_is_of_one_session_and_there_are_only_so_many() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    submit(&server, "TRK001", &[order("MINE-1")]);
+    submit(&server, "TRK002", &[order("THEIRS-1")]);
+    let (one, other) = (
+        sign_in_by_form(&server, "one"),
+        sign_in_by_form(&server, "other"),
+    );
+    let stream = |cookie: &super::Cookie, query: &str| {
+        let request = cookie.on(Request::new("GET", &format!("/console/live{query}")));
+        Events::open(server.address, &request)
+    };
+    let parts = |events: &mut Events| {
+        let event = events.next().expect("an event");
+        assert_eq!(event.kind, "parts");
+        event.data.to_string()
+    };
+    // Two of the same view, and one of others.
+    let (mut first, mut second) = (stream(&one, ""), stream(&one, ""));
+    let mut theirs = stream(&other, "");
+    let begun = parts(&mut first);
+    assert!(
+        begun.contains("MINE-1") && !begun.contains("THEIRS"),
+        "{begun}"
+    );
+    assert_eq!(parts(&mut second), begun);
+    assert!(parts(&mut theirs).contains("THEIRS-1"));
+    submit(&server, "TRK001", &[order("MINE-2")]);
+    // Only what has changed is sent.
+    let changed = first.next().expect("an event").data;
+    assert!(
+        changed["flow"].as_str().unwrap().contains("MINE-2"),
+        "{changed}"
+    );
+    assert_eq!(changed.get("causes"), None, "{changed}");
+    for query in ["?organisation=TRK002", "?organisation=NOWHERE"] {
+        assert_eq!(stream(&one, query).status, 404, "{query}");
+    }
+    let nobody = Events::open(server.address, &Request::new("GET", "/console/live"));
+    assert_eq!(nobody.status, 303);
+    let mut open: Vec<_> = (0..18).map(|_| stream(&one, "?span=30d")).collect();
+    assert!(open.iter().all(|stream| stream.status == 200));
+    assert_eq!(stream(&one, "").status, 429);
+    assert_eq!(stream(&other, "").status, 200);
+    // The streams of a person who signs out end.
+    let out = one.on(Request::new("POST", "/console/sign-out"));
+    server.send(&out.body(format!("csrf={}", one.csrf(&server))));
+    assert_eq!(last(&mut second).as_deref(), Some("over"));
+    assert!(second.is_whole);
+    assert!(
+        open.iter_mut()
+            .all(|stream| last(stream).as_deref() == Some("over"))
+    );
+    assert_eq!(theirs.status, 200);
+}
+
+/// Reads a stream to its end. Returns the kind of its last event.
+fn last(events: &mut Events) -> Option<String> {
+    let mut kind = None;
+    while let Some(event) = events.next() {
+        kind = Some(event.kind);
+    }
+    kind
 }
 
 #[test]

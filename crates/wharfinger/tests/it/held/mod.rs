@@ -4,6 +4,7 @@ mod dialects;
 mod durable;
 mod readers;
 mod rules;
+mod texts;
 
 use serde_json::{Value, json};
 

@@ -119,6 +119,53 @@ fn hostile_rules_do_not_stop_the_server() {
     );
 }
 
+/// A rule whose work is estimated highly, because an order has a long text and many lines.
+fn costly() -> Value {
+    let words: Vec<_> = ('a'..='o')
+        .map(|word| format!("line.sku.contains('{word}')"))
+        .collect();
+    rule(
+        "costly",
+        &format!("order.lines.exists(line, {})", words.join(" || ")),
+    )
+}
+
+#[test]
+fn a_batch_that_uses_up_its_budget_is_held_from_there_on() {
+    let site = Site::start();
+    let answer = site.admin("PUT", RULES, &json!({"rules": [costly()]}));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let orders: Vec<_> = (0..300)
+        .map(|number| {
+            let mut order = priced(&format!("K-{number:03}"), "1");
+            order["instructions"] = "x".repeat(7_000).into();
+            order["lines"] = Value::from(vec![json!({"sku": "S"}); 50]);
+            order
+        })
+        .collect();
+    let results = site.submit(&orders);
+    let is_held = |result: &&Value| result["state"] == "held";
+    let first = results.iter().position(|result| is_held(&result)).unwrap();
+    assert!((100..300).contains(&first), "{first}");
+    assert!(results[first..].iter().all(|result| is_held(&result)));
+    let shown = site.order(&text(&results[299]["order_id"]));
+    let error = text(&shown["held"]["error"]);
+    assert!(
+        error.starts_with("the work of rules for this batch is used up"),
+        "{error}"
+    );
+    // The same rules are tested on as many orders as a batch could have.
+    let tested = site.admin("POST", TEST, &json!({"last": 300})).json();
+    assert_eq!(
+        (&tested["tested"], &tested["held"]),
+        (&json!(first), &json!(0))
+    );
+    // A smaller batch has a budget of its own.
+    let mut small = orders[299].clone();
+    small["key"] = "L".into();
+    assert!(!is_held(&&site.submit(&[small])[0]));
+}
+
 #[test]
 fn rules_are_tested_without_changing_anything() {
     let site = Site::start();

@@ -111,6 +111,34 @@ fn a_rejected_order_is_shown_as_it_came_also_where_it_cannot_be_parsed() {
 }
 
 #[test]
+fn filters_that_nothing_can_match_are_refused() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    rejected(&server, "TRK001", "A");
+    for (query, named) in [
+        ("code=nonsense", "code"),
+        ("code=", "code"),
+        ("code=Required", "code"),
+        ("pointer=placed_at", "pointer"),
+        ("pointer=%20/placed_at", "pointer"),
+        ("code=required&pointer=*", "pointer"),
+        ("open=perhaps", "open"),
+        ("batch=1", "batch"),
+        ("dialect=nobody", "dialect"),
+        ("after=rubbish", "after"),
+        ("since=yesterday", "since"),
+        ("unknown=1", "unknown"),
+    ] {
+        let answer = ask(&server, "one", &format!("/v1/rejections?{query}"));
+        assert_eq!(answer.status, 400, "{query}: {}", answer.text());
+        assert!(answer.text().contains(named), "{query}: {}", answer.text());
+    }
+    // A pointer without a code, and an empty one, are fine.
+    assert_eq!(keys(&server, "one", "?pointer=/placed_at"), ["A"]);
+    assert_eq!(keys(&server, "one", "?pointer="), [""; 0]);
+}
+
+#[test]
 fn filters_choose_by_cause_key_batch_dialect_and_time() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());

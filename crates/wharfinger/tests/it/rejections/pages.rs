@@ -102,3 +102,40 @@ fn long_texts_end_a_page_early() {
     assert_eq!(items.len(), 20);
     assert!(pages > 1, "{pages}");
 }
+
+/// A page has at most 8 MiB, however many errors its orders have. The next page goes on where it ended.
+#[test]
+fn many_errors_end_a_page_early() {
+    const MAX: usize = 8 << 20;
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let lines = vec![json!({"sku": "S", "quantity": "😀".repeat(100)}); 25];
+    let orders: Vec<_> = (0..1_000)
+        .map(|key| json!({"key": key.to_string(), "placed_at": "2026-11-21", "lines": lines}))
+        .collect();
+    let (sent, _) = submit(&server, "TRK001", &orders);
+    assert_eq!(sent.status, 422);
+    let (mut found, mut sizes, mut after) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let page = super::ask(&server, "one", &format!("/v1/rejections?limit=1000{after}"));
+        assert_eq!(page.status, 200, "{}", page.text());
+        sizes.push(page.body.len());
+        let page = page.json();
+        let items = page["data"].as_array().unwrap().iter();
+        found.extend(items.map(|item| {
+            assert_eq!(item["errors"].as_array().unwrap().len(), 20);
+            assert_eq!(item["errors_total"], 25);
+            item["key"].as_str().unwrap().parse::<u32>().unwrap()
+        }));
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(found, Vec::from_iter(0..1_000));
+    assert!(sizes.len() > 1, "{sizes:?}");
+    assert!(
+        sizes.iter().all(|size| *size < MAX + (64 << 10)),
+        "{sizes:?}"
+    );
+}

@@ -50,8 +50,8 @@ impl Change {
         });
         let (method, template, _) =
             route.unwrap_or_else(|| panic!("{method} {target} is not a route"));
-        // Sending a rejected order again is a submission too.
-        let resubmits = template.ends_with("/resubmit");
+        // Sending a rejected order again is a submission too, and so is replacing the text of one.
+        let resubmits = template.ends_with("/resubmit") || template.ends_with("/text");
         let submits = |operation: &Operation| {
             (operation.method, operation.path) == (method, template)
                 && matches!(operation.action, Action::Submit { .. })

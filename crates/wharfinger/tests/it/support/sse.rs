@@ -78,7 +78,7 @@ fn event(block: &str) -> Option<Event> {
         found.map(str::to_owned)
     };
     Some(Event {
-        id: field("id")?,
+        id: field("id").unwrap_or_default(),
         kind: field("event")?,
         data: serde_json::from_str(&field("data")?).unwrap(),
     })

@@ -2,6 +2,7 @@
 
 mod body;
 mod deliveries;
+mod lag;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -12,6 +13,7 @@ use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::organisation::Scope;
 
 use self::deliveries::{AttemptView, DeliveriesView};
+use self::lag::LagHistoryView;
 use super::super::answer::respond_with;
 use super::answer::{Page, ok};
 use super::events;
@@ -168,6 +170,17 @@ pub(super) static ROUTES: &[Route] = &[
         parameters: PAGE,
         bodies: Bodies::one::<DeliveriesView>,
         handler: |r| Box::pin(deliveries::list(r.app, r.call)),
+    },
+    Route {
+        name: "list_destination_lag",
+        method: "GET",
+        path: "/v1/destinations/{id}/lag",
+        scope: Some(Scope::Admin),
+        kind: Kind::Plain,
+        summary: "List how far a destination was behind in the last three hours, by minute",
+        parameters: &[],
+        bodies: Bodies::one::<LagHistoryView>,
+        handler: |r| Box::pin(lag::list(r.app, r.call)),
     },
 ];
 

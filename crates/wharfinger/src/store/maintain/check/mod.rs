@@ -8,6 +8,7 @@ mod index;
 mod organisations;
 mod receipts;
 mod rows;
+mod stats;
 mod stock;
 mod store;
 
@@ -69,7 +70,8 @@ pub(crate) fn check(connection: &Connection) -> Result<CheckReport, Fault> {
     check.order_states(told)?;
     check.organisations()?;
     destinations::check(&mut check)?;
-    receipts::check(&mut check)?;
+    let counted = receipts::check(&mut check)?;
+    stats::check(&mut check, &counted)?;
     answers::check(&mut check)?;
     emails::check(&mut check)?;
     stock::check(&mut check)?;

@@ -11,15 +11,18 @@ use crate::store::engine::driver::Rows;
 use crate::store::engine::fault::Fault;
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::receipts::{extents, rejections};
+use crate::store::stats::{Totals, Uncounted};
 
-/// Checks every receipt.
-pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
+/// Checks every receipt. Returns what those count that are in the statistics.
+pub(super) fn check(check: &mut Check<'_>) -> Result<Totals, Fault> {
+    let uncounted = Uncounted::read(check.connection)?;
+    let mut totals = Totals::new();
     // No join: Citus keeps receipts by API key, and rejected orders by organisation.
     let listed = "select batch, count(*) from rejections group by batch order by batch";
     let mut listed = check.connection.prepare_cached(listed)?;
     let mut listed = listed.query_lazily(())?;
     let (mut next, mut lost) = (next_listed(&mut listed)?, 0);
-    let select = "select id, shares from batches order by id";
+    let select = "select id, shares, dialect from batches order by id";
     let mut select = check.connection.prepare_cached(select)?;
     let mut rows = select.query_lazily(())?;
     while let Some(row) = rows.next()? {
@@ -31,7 +34,12 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
         }
         let batch = BatchId::from_bytes(id);
         let extents: String = row.get(1)?;
-        let part = check_one(check, batch, &extents);
+        let dialect = row.get(2)?;
+        let part = check_one(check, batch, &extents).map(|told| {
+            for (organisation, counts) in told.into_iter().filter(|_| !uncounted.has(batch)) {
+                *totals.entry((organisation, dialect)).or_default() += counts;
+            }
+        });
         check.survive(part, &format!("batch {batch}"))?;
     }
     while let Some((_, chunks)) = next {
@@ -58,7 +66,7 @@ pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
     check.expect(lost == 0, || {
         format!("{lost} rows of table closed_rejections belong to no rejected order")
     });
-    Ok(())
+    Ok(totals)
 }
 
 /// The next batch that has lists of rejected orders, and how many.
@@ -67,9 +75,9 @@ fn next_listed(listed: &mut Rows<'_>) -> Result<Option<([u8; 16], i64)>, Fault> 
     next.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
-fn check_one(check: &mut Check<'_>, batch: BatchId, extents: &str) -> Result<(), Fault> {
-    let mut told = HashMap::<Option<OrganisationId>, Counts>::new();
-    let mut found = HashMap::<Option<OrganisationId>, Counts>::new();
+fn check_one(check: &mut Check<'_>, batch: BatchId, extents: &str) -> Result<Counted, Fault> {
+    let mut told = Counted::new();
+    let mut found = Counted::new();
     let mut warned = HashMap::<Option<OrganisationId>, u64>::new();
     let mut indexes = Vec::new();
     let mut purged = 0;
@@ -132,7 +140,7 @@ fn check_one(check: &mut Check<'_>, batch: BatchId, extents: &str) -> Result<(),
     check.expect(is_whole, || {
         format!("batch {batch}: an order has no outcome, or several")
     });
-    Ok(())
+    Ok(told)
 }
 
 fn check_warned(

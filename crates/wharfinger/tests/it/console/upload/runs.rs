@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::{Cookie, WIDE};
+use super::super::{Cookie, WIDE, sign_in_request};
 use super::{Sample, notice, send, upload};
 use crate::support::browser::Browser;
 use crate::support::client::Request;
@@ -141,7 +141,7 @@ fn a_sending_ends_with_the_key() {
     // The page leads to the form for signing in, and the key cannot.
     browser.wait("document.querySelector('[name=secret]')");
     assert!(stored(&server) < 3_000);
-    let form = Request::new("POST", "/console/sign-in");
+    let form = sign_in_request();
     let answer = server.send(&form.body(format!("id={}&secret={}", key.0, key.1)));
     assert_eq!(answer.status, 401);
 }
