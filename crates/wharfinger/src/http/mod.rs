@@ -10,7 +10,7 @@ mod describe;
 mod forwarded;
 mod framing;
 mod guard;
-mod health;
+pub mod health;
 mod http2;
 mod metrics;
 pub mod openapi;

@@ -21,6 +21,7 @@ mod dry_runs;
 mod erase;
 mod events;
 mod fingerprints;
+mod first_start;
 mod flips;
 mod forms;
 mod fulfilment;
