@@ -1,7 +1,7 @@
 //! The machine: open files, and the clock.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use rustix::process::{Resource, getrlimit};
@@ -69,25 +69,45 @@ pub(super) fn holder(directory: &Path) -> Option<u32> {
     holders.next()
 }
 
-/// The clock when the checks began.
-pub(super) struct Clock {
+/// Years in which this program runs.
+const YEARS: std::ops::Range<i16> = 2026..2100;
+/// How far the wall clock may be from the monotonic one, over the time of the checks, in milliseconds.
+const STEP_MAX_MS: u64 = 250;
+/// How far the latest change may be ahead of the clock. Times are never further ahead of a server's clock.
+const AHEAD_MAX_MS: i64 = 60_000;
+/// A reading of both clocks counts if it took no longer, in milliseconds. A busy machine may interrupt it.
+const READING_MAX_MS: i64 = 20;
+/// Readings until one counts.
+const READINGS_MAX: usize = 50;
+
+/// Both clocks at one moment.
+#[derive(Clone, Copy)]
+struct Reading {
     monotonic: Instant,
     wall_ms: i64,
 }
 
-/// Years in which this program runs.
-const YEARS: std::ops::Range<i16> = 2026..2100;
-/// How far the wall clock may be from the monotonic one, over the time of the checks.
-const STEP_MAX: Duration = Duration::from_millis(250);
-/// How far the latest change may be ahead of the clock. Times are never further ahead of a server's clock.
-const AHEAD_MAX_MS: i64 = 60_000;
+impl Reading {
+    /// `None` if the machine is too busy to read both at one moment.
+    fn take() -> Option<Self> {
+        let mut readings = (0..READINGS_MAX).map(|_| {
+            let wall_ms = clock::now_ms();
+            let monotonic = Instant::now();
+            let took_ms = clock::now_ms() - wall_ms;
+            (0..=READING_MAX_MS)
+                .contains(&took_ms)
+                .then_some(Self { monotonic, wall_ms })
+        });
+        readings.find_map(|reading| reading)
+    }
+}
+
+/// The clock when the checks began.
+pub(super) struct Clock(Option<Reading>);
 
 impl Clock {
     pub(super) fn begin() -> Self {
-        Self {
-            monotonic: Instant::now(),
-            wall_ms: clock::now_ms(),
-        }
+        Self(Reading::take())
     }
 
     /// Checks the clock. `latest_ms` is the time of the latest change of the store.
@@ -101,9 +121,7 @@ impl Clock {
         if !year.is_some_and(|year| YEARS.contains(&year)) {
             return report.fault(check, format!("the clock says {now}"), remedy);
         }
-        let passed_ms = i64::try_from(self.monotonic.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let stepped_ms = (now_ms - self.wall_ms - passed_ms).unsigned_abs();
-        if stepped_ms > STEP_MAX.as_millis() as u64 {
+        if let Some(stepped_ms) = self.stepped_ms().filter(|ms| *ms > STEP_MAX_MS) {
             let told = format!("the clock was set by {stepped_ms} ms during these checks");
             return report.fault(check, told, remedy);
         }
@@ -113,15 +131,20 @@ impl Clock {
             let latest = clock::rfc_3339(latest_ms);
             let told =
                 format!("the clock says {now}, but the latest change of the store is of {latest}");
-            return report.fault(
-                check,
-                told,
-                "the clock was ahead, or is behind now: run a time service such as chrony",
-            );
+            let remedy = "the clock was ahead, or is behind now: run a time service such as chrony";
+            return report.fault(check, told, remedy);
         }
         report.ok(
             check,
             format!("it is {now}, and the clock was not set during these checks"),
         );
+    }
+
+    /// By how much the wall clock was set since the beginning, against the monotonic clock. `None` if that cannot be told.
+    fn stepped_ms(&self) -> Option<u64> {
+        let (began, now) = (self.0?, Reading::take()?);
+        let passed = now.monotonic.duration_since(began.monotonic).as_millis();
+        let passed_ms = i64::try_from(passed).ok()?;
+        Some((now.wall_ms - began.wall_ms - passed_ms).unsigned_abs())
     }
 }

@@ -11,7 +11,7 @@ pub struct Inspection {
     pub schema: SchemaVersions,
     /// The database itself.
     pub engine: EngineFacts,
-    /// When the latest backup was made, in milliseconds since 1970. `None` if there was none.
+    /// When the latest backup was made, in milliseconds since 1970. `None` if there was none, or if its tables have another version.
     pub last_backup_ms: Option<i64>,
     /// The content, or the sentence why it cannot be read. `None` if its tables have another version.
     pub content: Option<Result<Content, String>>,

@@ -45,7 +45,7 @@ fn a_demo_key_that_was_asked_for_works_as_it_is_pasted() {
     let pasted = pasted.replace(&address.to_string(), &server.address.to_string());
     // The exported pair is the key of the curl command.
     let url = format!("http://{}", server.address);
-    let own = format!("{pasted}\ncurl -s -u \"$KEY_ID:$KEY_SECRET\" {url}/v1/orders");
+    let own = format!("{pasted}\ncurl -s -H \"Authorization: Bearer $KEY_SECRET\" {url}/v1/orders");
     let output = Command::new("sh").args(["-c", &own]).output().unwrap();
     let answer = String::from_utf8_lossy(&output.stdout);
     assert!(answer.starts_with("HTTP/1.1 20"), "{own}\n{answer}");

@@ -7,6 +7,7 @@ use crate::support::client::Request;
 use crate::support::database;
 use crate::support::fixture;
 use crate::support::server::{Server, program};
+use crate::support::v1;
 
 fn get(server: &Server, path: &str) -> u16 {
     server.send(&Request::new("GET", path)).status
@@ -91,8 +92,7 @@ fn sighup_ends_no_server_and_changes_no_setting() {
     database::aim(&mut command, data.path());
     let server = Server::spawn(command);
     let too_long = || {
-        let request = Request::new("POST", "/v1/batches?organisation=TRK001");
-        let request = request.header("authorization", fixture::basic("full"));
+        let request = v1::request("POST", "/v1/batches?organisation=TRK001", "full");
         let request = request.header("content-type", "application/json");
         server.send(&request.body(" ".repeat(2_000))).status
     };

@@ -1,19 +1,12 @@
-//! When the latest backup of a store was made.
+//! When the store was last backed up. `wharfinger backup` leaves the moment in the store.
 
-use crate::store::engine::driver::Connection;
+use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
-use crate::store::engine::location::Location;
 
-/// When the latest backup of a store was made, in milliseconds since 1970. `None` if there was none.
-///
-/// Nothing records backups yet, so there is none. The record of `wharfinger backup` is read here once it exists.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "reading the record of a backup can fail"
-)]
-pub(super) fn last_backup(
-    _location: &Location,
-    _connection: &Connection,
-) -> Result<Option<i64>, Fault> {
-    Ok(None)
+/// The moment of the latest backup, in milliseconds since 1970. `None` if there was none.
+pub(super) fn last_backup(connection: &Connection) -> Result<Option<i64>, Fault> {
+    let select =
+        "select value from settings where name = 'last_backup_ms' and sound(settings.intact)";
+    let found = connection.query_row(select, (), |row| row.get(0));
+    Ok(found.optional()?)
 }

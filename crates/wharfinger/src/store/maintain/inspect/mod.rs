@@ -45,6 +45,10 @@ impl Store {
             return Err(no_store());
         }
         let is_known = schema.found == schema.known;
+        let last_backup_ms = match is_known {
+            true => last_backup(&connection)?,
+            false => None,
+        };
         let read = || {
             copy::refuse_unfinished(&connection)?;
             let transaction = connection.begin(Access::Read)?;
@@ -54,7 +58,7 @@ impl Store {
         Ok(Inspection {
             schema,
             engine,
-            last_backup_ms: last_backup(location, &connection)?,
+            last_backup_ms,
             content: is_known.then(|| readable(read())),
         })
     }
