@@ -32,8 +32,7 @@ pub(super) fn check(report: &mut Report, directory: &Path, reserve_bytes: u64) {
 /// The name of a file system that needs attention.
 pub(in super::super) fn unusual_kind(directory: &Path) -> Option<&'static str> {
     let found = rustix::fs::statfs(directory).ok()?;
-    // The type of the number depends on the machine; only its low 32 bits count.
-    let number = i64::from(found.f_type) & 0xffff_ffff;
+    let number = found.f_type & 0xffff_ffff;
     let mut kinds = KINDS.iter();
     kinds.find(|(of, _)| *of == number).map(|(_, name)| *name)
 }

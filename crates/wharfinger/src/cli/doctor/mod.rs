@@ -33,8 +33,8 @@ const CERTIFICATE_LEFT_S: i64 = 14 * 24 * 60 * 60;
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Checks the disk, open files, the clock, permissions, the database's settings, versions, the age of the last backup,\n\
-certificates and destinations, and says what to do about each fault. Changes nothing, and works beside a running server. Takes\n\
+    after_help = "Checks the disk, open files, the clock, permissions, the database's settings, versions, the age of the last backup, \
+certificates and destinations, and says what to do about each fault. Changes nothing, and works beside a running server. Takes \
 every setting of `wharfinger serve`: run it with the same ones, as the same user. The exit status is 1 if something is wrong.\n\n\
 Example: wharfinger doctor --config /etc/wharfinger/wharfinger.toml --url https://orders.example.com"
 )]

@@ -95,7 +95,7 @@ fn sqlite(report: &mut Report, facts: &SqliteFacts) {
     let size = facts.pages.saturating_mul(facts.page_bytes);
     let free = facts.free_pages.saturating_mul(facts.page_bytes);
     let told = format!(
-        "SQLite {}, journal_mode {}, {} of which {} are free for new orders, log {}",
+        "SQLite {}, journal_mode {}, {}, of which {} can be used again, log {}",
         facts.version,
         facts.journal_mode,
         bytes(size),

@@ -13,11 +13,12 @@ use super::scrub::Scrubber;
 /// Bytes of the log that are read, from its end.
 const BYTES_MAX: u64 = 4 << 20;
 
-/// Texts that are kept as they are: made by the server, from closed lists or at random.
-const KEPT: [&str; 10] = [
+/// Texts that are kept, without what may be secret or personal in them. Most are made by the server, from closed lists or at random.
+const KEPT: [&str; 16] = [
     "timestamp",
     "level",
     "target",
+    "message",
     "method",
     "dialect",
     "operation",
@@ -25,9 +26,12 @@ const KEPT: [&str; 10] = [
     "batch",
     "id",
     "result",
+    "error",
+    "failure",
+    "fault",
+    "reason",
+    "limit",
 ];
-/// Texts that are kept without what may be secret or personal in them.
-const SCRUBBED: [&str; 6] = ["message", "error", "failure", "fault", "reason", "limit"];
 
 /// The end of the log, as lines of JSON. Says so if there is none.
 pub(super) fn tail(file: Option<&Path>, scrubber: &Scrubber) -> Result<String> {
@@ -38,7 +42,8 @@ pub(super) fn tail(file: Option<&Path>, scrubber: &Scrubber) -> Result<String> {
     let bytes = end_of(file).with_context(|| format!("cannot read the log {}", file.display()))?;
     let text = String::from_utf8_lossy(&bytes);
     let (mut kept, mut left_out) = (String::new(), 0_u64);
-    for line in text.lines() {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    for line in lines {
         match harmless(line, scrubber) {
             Some(line) => {
                 kept.push_str(&line);
@@ -100,7 +105,6 @@ fn harmless(line: &str, scrubber: &Scrubber) -> Option<String> {
 fn harmless_text(name: &str, text: &str, scrubber: &Scrubber) -> String {
     match name {
         _ if KEPT.contains(&name) => scrubber.text(text),
-        _ if SCRUBBED.contains(&name) => scrubber.text(text),
         "organisation" => scrubber.organisation(text),
         // The client may have chosen it.
         "request_id" if Uuid::parse_str(text).is_ok() => text.to_owned(),

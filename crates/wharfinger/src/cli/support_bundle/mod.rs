@@ -33,9 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "The archive (tar, gzip) has the settings in effect, the results of `wharfinger doctor`, statistics of the store, the metrics\n\
-of the running server, facts about the machine, and the end of the log. It has no secrets and no personal data: no orders, keys,\n\
-e-mail addresses, names or codes of organisations, passwords or addresses of clients. Its file README says what is left out.\n\
+    after_help = "The archive (tar, gzip) has the settings in effect, the results of `wharfinger doctor`, statistics of the store, the metrics \
+of the running server, facts about the machine, and the end of the log. It has no secrets and no personal data: no orders, keys, \
+e-mail addresses, names or codes of organisations, passwords or addresses of clients. Its file README says what is left out. \
 Only this command's user can read it; look at it before you pass it on.\n\n\
 Example: journalctl -u wharfinger -o cat | wharfinger support-bundle --config /etc/wharfinger/wharfinger.toml --log-file -"
 )]

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
+use serde_json::Value;
 
 use crate::serve::config::Config;
-use crate::store::{Content, Location};
+use crate::store::{Content, Destination, Location};
 
 /// What is replaced, and by what. The order matters: a URL may have an address in it.
 static PATTERNS: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
@@ -34,7 +35,7 @@ const WORD_MIN: usize = 3;
 pub(super) struct Scrubber {
     /// The codes of organisations, and what stands for them.
     codes: HashMap<String, String>,
-    /// Codes and names within texts, the longest first.
+    /// Codes and names of organisations and hosts of destinations within texts, the longest first.
     words: Vec<(String, String)>,
     /// The store, as the program writes it: no secret.
     location: Option<String>,
@@ -52,6 +53,12 @@ impl Scrubber {
                 if word.chars().count() >= WORD_MIN {
                     words.push((word.clone(), stand_in.clone()));
                 }
+            }
+        }
+        let destinations = content.map_or(&[][..], |content| &content.destinations);
+        for (status, _, _) in destinations {
+            if let Some(host) = host_of(&status.destination) {
+                words.push((host, "<host>".into()));
             }
         }
         words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
@@ -88,6 +95,13 @@ impl Scrubber {
         }
         text
     }
+}
+
+/// The host of a destination. `None` if it has none.
+fn host_of(destination: &Destination) -> Option<String> {
+    let settings: Value = serde_json::from_str(&destination.settings).ok()?;
+    let url = url::Url::parse(settings["url"].as_str()?).ok()?;
+    url.host_str().map(str::to_owned)
 }
 
 /// Replaces a word where it stands alone.

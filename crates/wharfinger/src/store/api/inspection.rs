@@ -41,8 +41,8 @@ pub enum EngineFacts {
 pub struct SqliteFacts {
     /// The version of the library.
     pub version: &'static str,
-    /// `wal`.
-    pub journal_mode: String,
+    /// `wal`, or another one that servers do not use.
+    pub journal_mode: &'static str,
     /// Bytes of a page.
     pub page_bytes: u64,
     /// Pages of the file, and how many of them are free.

@@ -2,9 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use super::{command, faults, finding, level, read, told};
+use super::{command, faults, finding, level, read, store, told};
 use crate::support::database::on_embedded;
-use crate::support::fixture;
 use crate::support::server::{Server, program};
 use crate::support::v1;
 use crate::tls::Pair;
@@ -14,14 +13,14 @@ fn a_disk_below_its_reserve_is_a_fault() {
     if !on_embedded("is of the disk of a directory") {
         return;
     }
-    let data = fixture::data_directory();
+    let data = store();
     let found = told(data.path(), &["--disk-reserve-bytes", "9000000000000000"]);
     assert_eq!(faults(&found), ["disk_room"], "{found}");
 }
 
 #[test]
 fn a_low_limit_on_open_files_is_told() {
-    let data = fixture::data_directory();
+    let data = store();
     let limited = |limit: u32| {
         let doctor = command(data.path(), &[]);
         let mut shell = std::process::Command::new("sh");
@@ -51,7 +50,7 @@ fn a_low_limit_on_open_files_is_told() {
 
 #[test]
 fn a_clock_that_cannot_be_right_is_a_fault() {
-    let data = fixture::data_directory();
+    let data = store();
     let server = Server::start(data.path());
     v1::submit(&server, "TRK001", &[v1::order("A")]);
     let offset = tempfile::NamedTempFile::new().unwrap();
@@ -74,7 +73,7 @@ fn a_clock_that_cannot_be_right_is_a_fault() {
 
 #[test]
 fn certificates_that_end_soon_or_cannot_be_used_are_faults() {
-    let data = fixture::data_directory();
+    let data = store();
     let (pair, other) = (Pair::make(), Pair::make());
     let of = |certificate: &str, key: &str| {
         told(data.path(), &["--tls-cert", certificate, "--tls-key", key])
@@ -112,7 +111,7 @@ fn settings_come_from_the_file_of_the_server() {
     if !on_embedded("is of a directory") {
         return;
     }
-    let data = fixture::data_directory();
+    let data = store();
     let file = tempfile::NamedTempFile::new().unwrap();
     let text = format!(
         "data = \"{}\"\ndisk_reserve_bytes = 9000000000000000\n",

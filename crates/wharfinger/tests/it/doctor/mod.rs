@@ -13,13 +13,25 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::database;
+use crate::support::fixture::{self, DataDirectory};
 use crate::support::server::program;
+
+/// A store with the fixture, in a directory for its owner alone.
+fn store() -> DataDirectory {
+    private(fixture::data_directory())
+}
+
+fn private(data: DataDirectory) -> DataDirectory {
+    std::fs::set_permissions(data.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    data
+}
 
 /// A command of the doctor on a store.
 fn command(data: &Path, arguments: &[&str]) -> Command {
     let mut command = program();
+    command.arg("doctor");
     // The disk of the tests may be nearly full.
-    command.args(["doctor", "--disk-reserve-bytes", "0"]);
+    command.env("WHARFINGER_DISK_RESERVE_BYTES", "0");
     database::aim(&mut command, data);
     command.args(arguments);
     command

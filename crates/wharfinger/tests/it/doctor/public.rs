@@ -1,13 +1,12 @@
 //! Checks of the server as clients reach it. Those through real proxies are in `proxies`.
 
-use super::{faults, finding, level, told};
+use super::{faults, finding, level, store, told};
 use crate::support::client::Request;
-use crate::support::fixture;
 use crate::support::server::Server;
 
 #[test]
 fn a_server_that_is_reached_directly_gets_every_header_field() {
-    let data = fixture::data_directory();
+    let data = store();
     let server = Server::start(data.path());
     let url = format!("http://{}", server.address);
     let found = told(data.path(), &["--url", &url]);
@@ -28,7 +27,7 @@ fn a_server_that_is_reached_directly_gets_every_header_field() {
 /// What the doctor asks is asked by nobody's key, and says nothing about the server.
 #[test]
 fn healthz_says_what_has_arrived_only_if_it_is_asked() {
-    let data = fixture::data_directory();
+    let data = store();
     let server = Server::start(data.path());
     let ask = |target: &str| server.send(&Request::new("GET", target).header("access_key", "x"));
     assert_eq!(ask("/healthz").text(), "ok\n");
@@ -41,7 +40,7 @@ fn healthz_says_what_has_arrived_only_if_it_is_asked() {
 
 #[test]
 fn an_address_where_no_server_is_found_is_a_fault() {
-    let data = fixture::data_directory();
+    let data = store();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = format!("http://{}", free.local_addr().unwrap());
     drop(free);

@@ -97,13 +97,20 @@ pub(in super::super) fn connect_read_only(file: &Path) -> Result<rusqlite::Conne
         connection.pragma_update(None, "locking_mode", "exclusive")?;
         return Ok(connection);
     }
+    connect_at_rest(file)
+}
+
+/// Opens a database file that nobody else has open, and whose log is empty. Makes no files beside it.
+pub(in super::super) fn connect_at_rest(file: &Path) -> Result<rusqlite::Connection, Fault> {
     let escaped = [("%", "%25"), ("?", "%3f"), ("#", "%23")];
     let path = file.to_string_lossy().into_owned();
     let path = escaped
         .iter()
         .fold(path, |path, (from, to)| path.replace(from, to));
     let uri = format!("file:{path}?immutable=1");
-    let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
     let connection = rusqlite::Connection::open_with_flags(uri, flags)?;
     checksums::register(&connection)?;
     Ok(connection)
