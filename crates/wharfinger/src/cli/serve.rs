@@ -106,12 +106,9 @@ impl Serve {
             Location::Database(_) => None,
         };
         warn_of_database(&config);
-        warn_of_open_directory(&config);
         let options = self.tuning.options(&config);
         let store = super::open_store(&config.location, &options)?;
-        let listen = &config.settings.listen;
-        let listener = listen.bind().await;
-        let listener = listener.with_context(|| format!("cannot listen on {listen}"))?;
+        let listener = listen(&config).await?;
         let address = listener.local_addr()?;
         let first_start =
             first_start::prepare(store.as_ref(), &config, address, self.demo_key).await?;
@@ -174,6 +171,13 @@ impl Serve {
     }
 }
 
+/// Starts to listen.
+async fn listen(config: &Config) -> Result<TcpListener> {
+    let listen = &config.settings.listen;
+    let listener = listen.bind().await;
+    listener.with_context(|| format!("cannot listen on {listen}"))
+}
+
 /// How destinations are reached.
 fn onward(config: &Config, access: &Arc<Access>) -> Result<Arc<Onward>> {
     let settings = &config.settings;
@@ -189,8 +193,9 @@ fn onward(config: &Config, access: &Arc<Access>) -> Result<Arc<Onward>> {
     Ok(Arc::new(Onward::new(reach, codes, files_root)))
 }
 
-/// Warns if the database's password or its content can be read by others.
+/// Warns if the database's password or its content can be read by others, or the data directory is open to them.
 fn warn_of_database(config: &Config) {
+    warn_of_open_directory(config);
     if config.location.is_exposed() {
         tracing::warn!("{}", super::EXPOSED);
     }

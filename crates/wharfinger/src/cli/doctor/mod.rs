@@ -152,13 +152,12 @@ fn certificate(report: &mut Report, config: &Config) {
         key: key.clone(),
     };
     match files.end() {
-        Err(why) => report.fault(
-            check,
-            why,
-            "correct the files; a running server keeps the certificate that it has",
-        ),
+        Err(why) => {
+            let remedy = "correct the files; a running server keeps the certificate that it has";
+            report.fault(check, why, remedy);
+        }
         Ok((_, Some(fault))) => {
-            report.fault(check, fault, "see why the certificate was not renewed")
+            report.fault(check, fault, "see why the certificate was not renewed");
         }
         Ok((ends_at_s, None)) => ends(report, check, ends_at_s),
     }

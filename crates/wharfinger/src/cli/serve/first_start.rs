@@ -43,7 +43,8 @@ pub(super) async fn prepare(
     // Other machines, and other servers of a database, are no place to try things out unasked.
     let is_private =
         address.ip().is_loopback() && matches!(config.location, Location::Directory(_));
-    if !is_wanted && !(is_private && is_on_terminal()) {
+    let is_tried_out = is_private && is_on_terminal();
+    if !is_wanted && !is_tried_out {
         return Ok(FirstStart::LeftToOperator);
     }
     let organisation = Organisation::new(DEMO, "First organisation");
