@@ -118,12 +118,13 @@ impl Server {
             let key = FirstKey::make(store, &["--org", ORGANISATION])?;
             return Ok((Self::start_command(command)?, key));
         }
+        command.arg("--demo-key");
         let mut server = Self::start_command(command)?;
         let greeting = &mut server.greeting;
         let key = FirstKey {
-            organisation: word_behind(greeting, "organisation")?,
-            id: word_behind(greeting, "key id")?,
-            secret: word_behind(greeting, "key secret")?,
+            organisation: ORGANISATION.into(),
+            id: word_behind(greeting, "export KEY_ID=")?,
+            secret: word_behind(greeting, "export KEY_SECRET=")?,
         };
         Ok((server, key))
     }

@@ -45,11 +45,17 @@ pub fn columns() -> Option<usize> {
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-/// Whether standard output may be coloured: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).
+/// Whether standard output may be coloured.
 #[must_use]
 pub fn has_colour() -> bool {
+    has_colour_on(&std::io::stdout())
+}
+
+/// Whether what is written there may be coloured: it is a terminal, and `NO_COLOR` is not set (<https://no-color.org>).
+#[must_use]
+pub fn has_colour_on(out: &impl IsTerminal) -> bool {
     let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !is_unwanted && std::io::stdout().is_terminal()
+    !is_unwanted && out.is_terminal()
 }
 
 /// Standard output. After its reader has closed it (`wharfinger key list | head -1`), the rest is dropped. The command

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use wharfinger_client::terminal::has_colour_on;
 
 use crate::serve::config::{Config, LogFormat};
 
@@ -45,12 +46,7 @@ pub(crate) fn begin(config: &Config) -> Result<Logging> {
             "{},hyper=error,h2=error,rustls=error",
             config.settings.log
         ))
-        .with_context(|| {
-            format!(
-                "'{}' is not a log level; use error, warn, info, debug or trace",
-                config.settings.log
-            )
-        })?;
+        .context("the log level is invalid")?;
     let is_pretty = match config.settings.log_format {
         Some(format) => format == LogFormat::Pretty,
         None => io::stderr().is_terminal(),
@@ -66,7 +62,7 @@ pub(crate) fn begin(config: &Config) -> Result<Logging> {
         .log_internal_errors(false)
         .with_writer(Bounded(writer));
     if is_pretty {
-        subscriber.with_ansi(io::stderr().is_terminal()).init();
+        subscriber.with_ansi(has_colour_on(&io::stderr())).init();
     } else {
         subscriber
             .with_ansi(false)

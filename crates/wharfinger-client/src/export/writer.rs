@@ -8,12 +8,13 @@ use serde_json::value::RawValue;
 use super::table::Table;
 use super::{Export, Format};
 use crate::out_file::OutFile;
-use crate::terminal::{complain, shown};
+use crate::terminal::{complain, is_output_closed, shown};
 
 /// An export that is being written. Dropped before [`Writer::finish`], it leaves no file.
 pub struct Writer<'o> {
     kind: Kind<'o>,
     orders: u64,
+    has_file: bool,
 }
 
 enum Kind<'o> {
@@ -28,7 +29,11 @@ impl<'o> Writer<'o> {
             Format::Ndjson => Kind::Lines(out),
             Format::Csv => Kind::Table(Box::new(Table::begin(out, export.rows)?)),
         };
-        Ok(Self { kind, orders: 0 })
+        Ok(Self {
+            kind,
+            orders: 0,
+            has_file: export.to.is_some(),
+        })
     }
 
     /// Writes an order as a server shows it.
@@ -61,7 +66,7 @@ impl<'o> Writer<'o> {
         }
     }
 
-    /// Completes the export, and says how many orders it has.
+    /// Completes the export, and says how many orders it has. Says nothing if its reader has gone before the end.
     ///
     /// # Errors
     /// It cannot be written.
@@ -70,6 +75,9 @@ impl<'o> Writer<'o> {
         match self.kind {
             Kind::Lines(out) => out.finish()?,
             Kind::Table(table) => table.finish().context("cannot write the table")?,
+        }
+        if !self.has_file && is_output_closed() {
+            return Ok(());
         }
         let what = if orders == 1 { "order" } else { "orders" };
         complain(format_args!("{orders} {what} exported"));

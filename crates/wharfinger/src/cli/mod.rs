@@ -11,6 +11,7 @@ mod customers;
 mod database;
 mod demo;
 mod destination;
+mod doctor;
 mod erase;
 mod export;
 mod key;
@@ -23,6 +24,7 @@ mod products;
 mod purge;
 mod rules;
 pub mod serve;
+mod support_bundle;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -81,6 +83,10 @@ enum Command {
     Purge(purge::Purge),
     /// Verify the store
     Check(check::Check),
+    /// Check a store, its machine and its settings, and say what to do about each fault
+    Doctor(Box<doctor::Doctor>),
+    /// Write an archive for somebody who helps with a problem, without secrets and personal data
+    SupportBundle(Box<support_bundle::SupportBundle>),
     /// Copy the store to PostgreSQL or back
     Copy(copy::Copy),
     /// Prepare a PostgreSQL database
@@ -222,6 +228,9 @@ pub fn run(cli: Cli) -> Result<Exit> {
             }
             Command::Purge(purge) => purge.run(&mut out).await,
             Command::Check(check) => check.run(&mut out),
+            // The PostgreSQL client runs a runtime of its own.
+            Command::Doctor(doctor) => tokio::task::block_in_place(|| doctor.run(&mut out)),
+            Command::SupportBundle(bundle) => tokio::task::block_in_place(|| bundle.run(&mut out)),
             // Copying blocks, on both sides.
             Command::Copy(copy) => tokio::task::block_in_place(|| copy.run(&mut out)),
             Command::Database(database) => tokio::task::block_in_place(|| database.run(&mut out)),

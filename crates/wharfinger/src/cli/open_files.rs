@@ -20,10 +20,15 @@ pub(super) fn require_for_commands() -> Result<()> {
     Ok(())
 }
 
+/// Open files that a server needs for itself.
+pub(super) fn of_server() -> u64 {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    FOR_SERVER + FOR_THREAD * threads as u64
+}
+
 /// Refuses to start a server if the limit is too low for itself. Warns if it is too low for `connections_max`.
 pub(super) fn require(config: &Config) -> Result<()> {
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let own = FOR_SERVER + FOR_THREAD * u64::try_from(threads)?;
+    let own = of_server();
     let limit = require_open_files(own)?;
     let connections_max = u64::try_from(config.transport.connections_max)?;
     if limit.is_some_and(|limit| limit < own + connections_max) {

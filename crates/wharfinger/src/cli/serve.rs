@@ -10,15 +10,9 @@ use clap::Args;
 use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use wharfinger_core::dialect::{Sample, SampleKey};
-use wharfinger_core::dialects;
-use wharfinger_core::order::organisation::{OrgAccess, Organisation, Scope};
 
-use super::key::{self, Issued};
 use super::open_files;
 use crate::access::Access;
-use crate::access::rates::Rates;
-use crate::access::rules::NewKey;
 use crate::http::connections::Service;
 use crate::http::threads::Threads;
 use crate::imports;
@@ -36,11 +30,10 @@ use crate::serve::feed::Feed;
 use crate::serve::readiness::Readiness;
 use crate::serve::tls::{Certificates, Files};
 use crate::store::{self, EmailRuns, Location};
-use crate::store::{COMMAND_LINE, Change, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::{clock, http, logging};
 
-/// The organisation that is created in an empty data directory.
-const FIRST_ORGANISATION: &str = "DEMO";
+mod first_start;
 
 /// Run the server
 #[derive(Args, Debug)]
@@ -52,6 +45,10 @@ WHARFINGER_QUEUE_MAX=256 wharfinger serve --config wharfinger.toml"
 pub struct Serve {
     #[command(flatten)]
     options: ServeOptions,
+    /// Create the organisation DEMO and a key for it if the store has no organisation, and print them. On a terminal this
+    /// is the default for a data directory and a loopback address
+    #[arg(long)]
+    demo_key: bool,
     #[command(flatten)]
     tuning: Tuning,
 }
@@ -111,11 +108,10 @@ impl Serve {
         warn_of_database(&config);
         let options = self.tuning.options(&config);
         let store = super::open_store(&config.location, &options)?;
-        let listener = TcpListener::bind(config.settings.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", config.settings.listen))?;
+        let listener = listen(&config).await?;
         let address = listener.local_addr()?;
-        let first_key = first_steps(store.as_ref(), &config.location, address).await?;
+        let first_start =
+            first_start::prepare(store.as_ref(), &config, address, self.demo_key).await?;
         let access = Access::new(super::directory(store.as_ref()).await?, config.rates);
         let access = Arc::new(access);
         let onward = onward(&config, &access)?;
@@ -141,7 +137,7 @@ impl Serve {
         // Must precede the ready message: a signal that arrives right after it needs its handler.
         let signals = Signals::listen()?;
         warn_if_reachable(address, &config);
-        if let Err(error) = write_greeting(out, &config, address, first_key) {
+        if let Err(error) = first_start::greet(out, &config, address, first_start) {
             // Nobody may be reading stdout. The server works without it.
             tracing::warn!(%error, "Could not write to standard output.");
         }
@@ -175,6 +171,13 @@ impl Serve {
     }
 }
 
+/// Starts to listen.
+async fn listen(config: &Config) -> Result<TcpListener> {
+    let listen = &config.settings.listen;
+    let listener = listen.bind().await;
+    listener.with_context(|| format!("cannot listen on {listen}"))
+}
+
 /// How destinations are reached.
 fn onward(config: &Config, access: &Arc<Access>) -> Result<Arc<Onward>> {
     let settings = &config.settings;
@@ -190,8 +193,9 @@ fn onward(config: &Config, access: &Arc<Access>) -> Result<Arc<Onward>> {
     Ok(Arc::new(Onward::new(reach, codes, files_root)))
 }
 
-/// Warns if the database's password or its content can be read by others.
+/// Warns if the database's password or its content can be read by others, or the data directory is open to them.
 fn warn_of_database(config: &Config) {
+    warn_of_open_directory(config);
     if config.location.is_exposed() {
         tracing::warn!("{}", super::EXPOSED);
     }
@@ -200,6 +204,19 @@ fn warn_of_database(config: &Config) {
         tracing::warn!(
             "The database password is on the command line, where every user of this machine can read it. \
              Use --database-password-file or WHARFINGER_DATABASE_PASSWORD instead."
+        );
+    }
+}
+
+/// Warns if other users of the machine have access to the data directory.
+fn warn_of_open_directory(config: &Config) {
+    if let Location::Directory(data) = &config.location
+        && let Some(mode) = store::open_mode(data)
+    {
+        let data = data.display();
+        tracing::warn!(
+            "Other users of this machine have access to the data directory {data} (mode {mode:o}). Its files are readable only \
+             by their owner, but others may see, or even replace them. Use `chmod 700 {data}`."
         );
     }
 }
@@ -366,101 +383,4 @@ async fn roll_up(store: &Store) {
         let pause = ROLLED_UP_EVERY.max(began.elapsed() * 50);
         tokio::time::sleep(pause.min(HOUSEKEEPING_EVERY)).await;
     }
-}
-
-/// Creates a first organisation and key. Only in an empty data directory, and only if other machines cannot reach the server.
-async fn first_steps(
-    store: &Store,
-    location: &Location,
-    address: SocketAddr,
-) -> Result<FirstSteps> {
-    let directory = super::directory(store).await?;
-    if !directory.organisations.is_empty() {
-        return Ok(FirstSteps::NotFresh);
-    }
-    if !address.ip().is_loopback() || matches!(location, Location::Database(_)) {
-        return Ok(FirstSteps::LeftToOperator);
-    }
-    let organisation = Organisation::new(FIRST_ORGANISATION, "First organisation");
-    store
-        .administer(COMMAND_LINE, Change::CreateOrganisation(organisation), None)
-        .await?;
-    let directory = super::directory(store).await?;
-    let id = super::find_organisation(&directory, FIRST_ORGANISATION)?.id;
-    let issued = key::issue(
-        store,
-        NewKey {
-            reach: OrgAccess::Only(vec![id]),
-            scopes: vec![Scope::OrdersWrite, Scope::OrdersRead],
-            expires_at_ms: None,
-            rates: Rates::default(),
-            is_test: false,
-        },
-    )
-    .await?;
-    Ok(FirstSteps::Made(issued))
-}
-
-enum FirstSteps {
-    NotFresh,
-    LeftToOperator,
-    Made(Issued),
-}
-
-fn write_greeting(
-    out: &mut dyn Write,
-    config: &Config,
-    address: SocketAddr,
-    first_steps: FirstSteps,
-) -> Result<()> {
-    let is_secure = config.settings.tls_cert.is_some();
-    let scheme = if is_secure { "https" } else { "http" };
-    let url = format!("{scheme}://{address}");
-    writeln!(out, "wharfinger is ready on {url}")?;
-    writeln!(out, "  console {url}/console   API {url}/docs")?;
-    match first_steps {
-        FirstSteps::NotFresh => {}
-        FirstSteps::LeftToOperator => {
-            let option = match &config.location {
-                Location::Directory(data) => format!("--data {}", data.display()),
-                Location::Database(_) => format!("--database {}", config.location),
-            };
-            writeln!(
-                out,
-                "\nThere is no organisation yet. Create one, and a key for it:\n"
-            )?;
-            writeln!(out, "  wharfinger org create CODE {option}")?;
-            writeln!(out, "  wharfinger key create --org CODE {option}")?;
-        }
-        FirstSteps::Made(issued) => {
-            writeln!(out, "\nThe data directory is new. The server created\n")?;
-            writeln!(out, "  organisation  {FIRST_ORGANISATION}")?;
-            writeln!(out, "  key id        {}", issued.id)?;
-            writeln!(out, "  key secret    {}   (shown only once)", issued.secret)?;
-            let key = SampleKey {
-                organisation: FIRST_ORGANISATION,
-                id: &issued.id,
-                secret: &issued.secret,
-            };
-            if let Some(dialect) = dialects::ALL.first() {
-                // The certificate does not name this address.
-                let options = if is_secure { "-ik" } else { "-i" };
-                let curl = curl(options, &url, &dialect.samples(&key).one);
-                writeln!(out, "\nSend it an order:\n\n  {curl}")?;
-            }
-        }
-    }
-    out.flush()?;
-    Ok(())
-}
-
-/// A request as a `curl` command.
-fn curl(options: &str, url: &str, sample: &Sample) -> String {
-    let mut line = format!("curl {options} -X {} {url}{}", sample.method, sample.target);
-    for (name, value) in &sample.headers {
-        line.push_str(&format!(" -H '{name}: {value}'"));
-    }
-    let body = sample.body.replace('\'', "'\\''");
-    line.push_str(&format!(" -d '{}'", body.trim()));
-    line
 }

@@ -2,18 +2,46 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 
+use super::forwarded::Client;
 use crate::intake::app::App;
 use crate::serve::readiness::Checks;
 use crate::store;
 
-/// `GET /healthz`: succeeds if the process can respond at all.
-pub(super) async fn lives() -> &'static str {
-    "ok\n"
+/// The header fields that carry a key or an organisation in some dialect. Some proxies drop or rename those with an underscore.
+pub const KEY_FIELDS: [&str; 4] = [
+    "authorization",
+    "api-authorization",
+    "access_key",
+    "site_id",
+];
+
+/// `GET /healthz`: succeeds if the process can respond at all. With `?headers`, says what of the request has arrived: the names of
+/// the header fields that carry keys, and who and over what the client seems to be.
+pub(super) async fn lives(request: Request) -> String {
+    let mut answer = "ok\n".to_owned();
+    if is_asked(request.uri().query(), "headers") {
+        let has = |name: &&&str| request.headers().contains_key(**name);
+        let arrived = Vec::from_iter(KEY_FIELDS.iter().filter(has).copied());
+        let client = Client::of(request.extensions());
+        let scheme = if client.is_secure { "https" } else { "http" };
+        answer.push_str(&format!(
+            "headers: {}\nclient: {}\nscheme: {scheme}\n",
+            arrived.join(" "),
+            client.address
+        ));
+    }
+    answer
+}
+
+/// Whether the query has a parameter of this name.
+fn is_asked(query: Option<&str>, wanted: &str) -> bool {
+    let mut asked = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    asked.any(|(name, _)| name == wanted)
 }
 
 /// `GET /readyz`: whether the store accepts new orders. With `?verbose`, lists the checks.
@@ -22,10 +50,7 @@ pub(super) async fn takes_writes(
     RawQuery(query): RawQuery,
 ) -> Response {
     let checks = app.readiness.look(app.store.as_ref()).await;
-    let query = query.unwrap_or_default();
-    let mut asked = form_urlencoded::parse(query.as_bytes());
-    let is_verbose = asked.any(|(name, _)| name == "verbose");
-    answer(&checks, is_verbose)
+    answer(&checks, is_asked(query.as_deref(), "verbose"))
 }
 
 /// The response for these checks.

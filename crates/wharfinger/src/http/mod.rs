@@ -12,7 +12,7 @@ mod framing;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod guard;
-mod health;
+pub mod health;
 mod http2;
 mod metrics;
 pub mod openapi;

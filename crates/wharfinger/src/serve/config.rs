@@ -7,25 +7,29 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use wharfinger_core::limits::Limits;
 
 use crate::serve::transport::Transport;
 use crate::store::{Database, Location, Rates};
 
 mod check;
+mod listen;
+
+pub use self::listen::Listen;
 
 /// The settings. Each is a flag, an environment variable and a key of the file, under the same name.
-#[derive(Args, Clone, Debug, Deserialize)]
+#[derive(Args, Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// TOML file with settings, named as these options with `_` instead of `-`
     #[arg(long, env = "WHARFINGER_CONFIG", value_name = "FILE")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
-    /// Address and port to listen on; port 0 picks a free one [default: 127.0.0.1:8080]
+    /// Address and port to listen on, such as localhost:8080, or :8080 for all addresses; port 0 picks a free one
+    /// [default: 127.0.0.1:8080]
     #[arg(long, env = "WHARFINGER_LISTEN", value_name = "ADDRESS")]
-    pub listen: SocketAddr,
+    pub listen: Listen,
     /// PEM file with the server's certificate, then its intermediates: serves HTTPS. It is read again when it changes
     #[arg(long, env = "WHARFINGER_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
@@ -160,7 +164,7 @@ pub struct Settings {
     /// Format of log lines on stderr [default: pretty on a terminal, json otherwise]
     #[arg(long, env = "WHARFINGER_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
-    /// Log level: error, warn, info, debug or trace [default: info]
+    /// Log level: error, warn, info, debug, trace, or off [default: info]
     #[arg(long, env = "WHARFINGER_LOG", value_name = "LEVEL")]
     pub log: String,
 }
@@ -171,7 +175,7 @@ impl Default for Settings {
         let transport = Transport::default();
         Self {
             config: None,
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)).into(),
             tls_cert: None,
             tls_key: None,
             behind_proxy: Vec::new(),
@@ -237,7 +241,7 @@ impl FromArgMatches for ServeOptions {
 }
 
 /// How log lines look.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people
@@ -394,6 +398,8 @@ mod tests {
             "orders_per_second = 4000000000",
             "tls_cert = 'cert.pem'",
             "tls_key = 'key.pem'",
+            "log = 'loud'",
+            "log = 'info,debug'",
         ] {
             let settings: Settings = toml::from_str(wrong).unwrap();
             assert!(settings.validated().is_err(), "{wrong}");

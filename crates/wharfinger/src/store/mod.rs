@@ -61,7 +61,7 @@ use self::engine::connection::touch;
 use self::engine::disk_space::Disk;
 use self::engine::driver::Connection;
 pub(crate) use self::engine::driver::Target;
-pub use self::engine::files::{Hold, hold};
+pub use self::engine::files::{Hold, hold, open_mode};
 pub(crate) use self::engine::files::{make_directory, sync_directory};
 use self::engine::home::Home;
 pub use self::engine::location::{Database, Location};

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use wharfinger_core::dialect::SampleKey;
 use wharfinger_core::dialects;
 
+use crate::doctor;
 use crate::support::client::Request;
 use crate::support::fixture::{self, DataDirectory, secret_of};
 use crate::support::server::Server;
@@ -35,7 +36,7 @@ struct Site {
     host: String,
     pair: Pair,
     server: Server,
-    _data: DataDirectory,
+    data: DataDirectory,
 }
 
 impl Drop for Site {
@@ -88,20 +89,29 @@ impl Site {
             host: format!("https://{address}:{PORT}"),
             pair,
             server,
-            _data: data,
+            data,
         }
     }
 
     fn nginx() -> Self {
-        Self::start(0, |address, server, pair| {
+        Self::nginx_with(0, &[])
+    }
+
+    /// With other replacements in its configuration too.
+    fn nginx_with(number: u8, replacements: &[(&str, &str)]) -> Self {
+        Self::start(number, |address, server, pair| {
             let server_part = configuration(
                 "nginx",
                 &[
-                    ("listen 443", &format!("listen {address}:{PORT}")),
-                    ("127.0.0.1:8080", server),
-                    ("/etc/ssl/wharfinger/fullchain.pem", &pair.path("cert.pem")),
-                    ("/etc/ssl/wharfinger/privkey.pem", &pair.path("key.pem")),
-                ],
+                    replacements,
+                    &[
+                        ("listen 443", &format!("listen {address}:{PORT}")),
+                        ("127.0.0.1:8080", server),
+                        ("/etc/ssl/wharfinger/fullchain.pem", &pair.path("cert.pem")),
+                        ("/etc/ssl/wharfinger/privkey.pem", &pair.path("key.pem")),
+                    ],
+                ]
+                .concat(),
             );
             let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
             let folders = folders.map(|name| format!("{name}_temp_path {};\n", pair.path(name)));
@@ -284,10 +294,25 @@ impl Site {
         assert_eq!(told["accepted"], 8_000, "{told}");
     }
 
+    /// What `wharfinger doctor` finds through the proxy.
+    fn finding(&self, check: &str) -> serde_json::Value {
+        let options = ["--url", &self.host, "--ca", &self.pair.path("ca.pem")];
+        let told = doctor::told(self.data.path(), &options);
+        doctor::finding(&told, check)
+    }
+
     fn check(&self) {
         for version in ["1.1", "2"] {
             let read = self.ask("/healthz", &[&format!("--http{version}")]);
             assert_eq!((read.status, &*read.version), (200, version));
+        }
+        for check in [
+            "public_url",
+            "public_headers",
+            "public_client",
+            "public_ready",
+        ] {
+            assert_eq!(self.finding(check)["level"], "ok", "{check}");
         }
         self.takes_batches_of_every_dialect();
         self.tells_who_the_client_is();
@@ -299,6 +324,36 @@ impl Site {
 #[test]
 fn nginx_as_the_manual_shows_it() {
     Site::nginx().check();
+}
+
+/// The doctor sees what clients of two dialects would suffer from.
+#[test]
+fn a_proxy_that_drops_header_fields_is_told_by_the_doctor() {
+    let site = Site::nginx_with(3, &[("underscores_in_headers on;", "")]);
+    let finding = site.finding("public_headers");
+    assert_eq!(finding["level"], "fault");
+    let message = finding["message"].as_str().unwrap();
+    assert!(message.contains("access_key, site_id:"), "{message}");
+    let remedy = finding["remedy"].as_str().unwrap();
+    assert!(remedy.contains("underscores_in_headers on;"), "{remedy}");
+    // The certificate of this site ends in two days.
+    let finding = site.finding("public_certificate");
+    assert_eq!(finding["level"], "fault", "{finding}");
+}
+
+/// Without X-Forwarded-Proto from a proxy that is named, the server takes everybody for the proxy.
+#[test]
+fn a_proxy_that_the_server_does_not_know_is_told_by_the_doctor() {
+    let scheme = ("proxy_set_header X-Forwarded-Proto $scheme;", "");
+    let site = Site::nginx_with(4, &[scheme]);
+    let finding = site.finding("public_client");
+    assert_eq!(finding["level"], "fault", "{finding}");
+    assert!(
+        finding["remedy"]
+            .as_str()
+            .unwrap()
+            .contains("--behind-proxy")
+    );
 }
 
 #[test]

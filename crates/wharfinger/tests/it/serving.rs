@@ -9,42 +9,6 @@ use crate::support::fixture::{self, basic};
 use crate::support::server::{Server, program, run};
 
 #[test]
-fn a_fresh_directory_gets_an_organisation_and_a_key_that_works() {
-    if !on_embedded("is of a directory") {
-        return;
-    }
-    let data = tempfile::tempdir().unwrap();
-    let server = Server::start(&data.path().join("new"));
-    let address = server.address;
-    server.terminate();
-    let (status, greeting) = server.wait();
-    assert!(status.success());
-    let curl = greeting
-        .lines()
-        .find(|line| line.trim().starts_with("curl"));
-    let curl = curl
-        .expect("the greeting has a curl line")
-        .trim()
-        .to_owned();
-
-    let server = Server::start(&data.path().join("new"));
-    let line = curl.replace(&address.to_string(), &server.address.to_string());
-    let output = std::process::Command::new("sh")
-        .args(["-c", &line])
-        .output()
-        .unwrap();
-    let answer = String::from_utf8_lossy(&output.stdout);
-    assert!(answer.starts_with("HTTP/1.1 20"), "{line}\n{answer}");
-    server.terminate();
-    let (_, greeting) = server.wait();
-    let has_key = greeting.contains("curl") || greeting.contains("secret");
-    assert!(
-        !has_key,
-        "only a fresh directory is given a key: {greeting}"
-    );
-}
-
-#[test]
 fn it_lives_and_takes_writes() {
     let data = fixture::data_directory();
     let server = Server::start(data.path());

@@ -11,6 +11,8 @@ const COUNT_CEILING: usize = 1 << 24;
 const ORDERS_PER_BATCH_CEILING: usize = 1 << 20;
 /// Upper bound of body sizes: offsets in a body are 32-bit.
 const BODY_BYTES_CEILING: usize = 1 << 30;
+/// The levels of `--log`.
+const LOG_LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 /// Refuses settings that make no sense.
 ///
@@ -76,6 +78,11 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
             "--body-bytes-in-flight-max must be at least {bytes_in_flight_min}, because the share of one key ({share_percent} \
              %) must hold twice --body-bytes-max"
         );
+    }
+    // A filter would take any other word as the name of a module, and log nothing.
+    if !LOG_LEVELS.contains(&settings.log.as_str()) {
+        let log = settings.log.escape_default();
+        bail!("'{log}' is not a log level; use {}", LOG_LEVELS.join(", "));
     }
     if settings.tls_cert.is_some() != settings.tls_key.is_some() {
         bail!("--tls-cert and --tls-key belong together; give both, or neither");

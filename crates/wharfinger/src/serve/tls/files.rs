@@ -60,17 +60,12 @@ pub(super) fn load(files: &Files) -> Result<Loaded, String> {
     let chain = chain(&files.certificate)?;
     let key = key(&files.key)?;
     let certificate = files.certificate.display().to_string();
-    let first = chain.first().map(|first| Certificate::from_der(first));
-    let Some(Ok(first)) = first else {
+    let first = chain.first().and_then(|first| validity(first));
+    let Some((begins_at_s, ends_at_s)) = first else {
         return Err(format!(
             "the certificate in {certificate} is damaged; get it again from its CA"
         ));
     };
-    let validity = &first.tbs_certificate.validity;
-    let seconds = |time: &x509_cert::time::Time| {
-        i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
-    };
-    let (begins_at_s, ends_at_s) = (seconds(&validity.not_before), seconds(&validity.not_after));
     let provider = rustls::crypto::ring::default_provider();
     let certified = CertifiedKey::from_der(chain, key, &provider);
     let certified = certified.map_err(|error| {
@@ -94,6 +89,16 @@ pub(super) fn load(files: &Files) -> Result<Loaded, String> {
         ends_at_s,
         file: certificate,
     })
+}
+
+/// When a certificate begins and ends to be valid, in seconds since 1970. `None` if it cannot be read.
+pub(super) fn validity(der: &[u8]) -> Option<(i64, i64)> {
+    let certificate = Certificate::from_der(der).ok()?;
+    let validity = &certificate.tbs_certificate.validity;
+    let seconds = |time: &x509_cert::time::Time| {
+        i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
+    };
+    Some((seconds(&validity.not_before), seconds(&validity.not_after)))
 }
 
 fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

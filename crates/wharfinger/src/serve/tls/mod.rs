@@ -29,6 +29,24 @@ pub struct Files {
     pub key: PathBuf,
 }
 
+/// When a certificate ends, in seconds since 1970. `None` if it cannot be read.
+#[must_use]
+pub fn end_of(der: &[u8]) -> Option<i64> {
+    files::validity(der).map(|(_, ends_at_s)| ends_at_s)
+}
+
+impl Files {
+    /// When the certificate ends, in seconds since 1970, and why it is not valid now, if it is not. Both files are read as a server
+    /// reads them.
+    ///
+    /// # Errors
+    /// Those of [`Certificates::load`].
+    pub fn end(&self) -> Result<(i64, Option<String>), String> {
+        let loaded = files::load(self)?;
+        Ok((loaded.ends_at_s, loaded.fault_at(now_s())))
+    }
+}
+
 /// The certificate in use. It can be replaced while connections are served.
 #[derive(Debug)]
 pub struct Certificates {

@@ -10,6 +10,7 @@ pub(super) mod disk;
 pub(super) mod error;
 pub(super) mod feed;
 pub(super) mod imports;
+pub(super) mod inspection;
 pub(super) mod maintenance;
 pub(super) mod orders;
 pub(super) mod receipts;
@@ -38,6 +39,10 @@ pub use self::feed::{
 };
 pub use self::imports::{
     Import, ImportCursor, ImportEnd, ImportPage, ImportState, ImportStep, NewImport,
+};
+pub use self::inspection::{
+    Content, ContentCounts, EngineFacts, Inspection, OrderCount, PostgresFacts, SchemaVersions,
+    SqliteFacts,
 };
 pub use self::maintenance::{
     CheckReport, EraseCustomer, ErasedCustomer, Erasure, PurgeReport, PurgedOf,

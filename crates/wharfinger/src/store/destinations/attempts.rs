@@ -48,7 +48,7 @@ fn all(connection: &Connection, id: Uuid) -> Result<Vec<Attempt>, Fault> {
 }
 
 /// The latest attempt that failed.
-fn latest_failure(connection: &Connection, id: Uuid) -> Result<Option<Attempt>, Fault> {
+pub(super) fn latest_failure(connection: &Connection, id: Uuid) -> Result<Option<Attempt>, Fault> {
     let select = format!(
         "select {COLUMNS} from delivery_attempts where destination = ?1 and is_delivered = ?2 \
          and sound(delivery_attempts.intact) order by number desc limit 1"

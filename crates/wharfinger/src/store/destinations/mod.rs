@@ -10,7 +10,7 @@ mod deliveries;
 mod leases;
 mod reports;
 mod start;
-mod status;
+pub(super) mod status;
 
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::OrgAccess;

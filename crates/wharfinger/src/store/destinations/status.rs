@@ -7,10 +7,11 @@ use uuid::Uuid;
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::OrgAccess;
 
+use super::attempts::latest_failure;
 use crate::clock;
 use crate::store::Store;
 use crate::store::api::{
-    DeliveryLag, Destination, DestinationStatus, Parked, Progress, StoreError,
+    Attempt, DeliveryLag, Destination, DestinationStatus, Parked, Progress, StoreError,
 };
 use crate::store::directory::destinations::passed::passed_position;
 use crate::store::directory::destinations::rows;
@@ -75,6 +76,21 @@ impl Store {
         let read = move |connection: &Connection| lag(connection, &destination, &progress);
         self.readers.read(read).await
     }
+}
+
+/// All destinations, with how far behind they are and their latest failed attempts.
+pub(in crate::store) fn of_all(
+    connection: &Connection,
+) -> Result<Vec<(DestinationStatus, DeliveryLag, Option<Attempt>)>, Fault> {
+    let mut found = Vec::new();
+    for destination in rows::all(connection)? {
+        if let Some(status) = status(connection, destination)? {
+            let lag = lag(connection, &status.destination, &status.progress)?;
+            let failed = latest_failure(connection, status.destination.id)?;
+            found.push((status, lag, failed));
+        }
+    }
+    Ok(found)
 }
 
 /// Adds how far a destination is. `None` if it has just been deleted.

@@ -94,6 +94,16 @@ fn make_file_private(file: &Path) -> io::Result<()> {
     }
 }
 
+/// The bits of a mode by which others than the owner, and a group that only reads, have access.
+const OPEN: u32 = 0o027;
+
+/// The mode of a data directory, if other users have access to it. `None` too if it cannot be read.
+#[must_use]
+pub fn open_mode(directory: &Path) -> Option<u32> {
+    let mode = std::fs::metadata(directory).ok()?.permissions().mode() & 0o7777;
+    (mode & OPEN != 0).then_some(mode)
+}
+
 /// A lock on a data directory. Lasts until the process ends.
 #[derive(Debug)]
 pub struct Hold {

@@ -36,7 +36,7 @@ pub(crate) fn database_file(directory: &Path) -> Result<PathBuf, StoreError> {
     }
 }
 
-fn no_store() -> StoreError {
+pub(crate) fn no_store() -> StoreError {
     StoreError::Refused(
         "there is no store; create one with `wharfinger serve` or `wharfinger org create CODE --init`".into(),
     )
@@ -97,6 +97,17 @@ pub(crate) fn reach(database: &Database) -> Result<(Home, Connection), StoreErro
     let connection = home.connect(Use::Write)?;
     server::check(&connection)?;
     Ok((home, connection))
+}
+
+/// Connects to a PostgreSQL database for reading, whatever its state: it may be a standby, and may not keep what it acknowledges.
+///
+/// # Errors
+/// It cannot be reached.
+pub(crate) fn reach_any(database: &Database) -> Result<Connection, StoreError> {
+    let target = Target::of(database)
+        .map_err(|why| Fault::Refused(format!("invalid database URL: {why}")))?;
+    let session = target.for_reading().connect().map_err(Fault::from)?;
+    Ok(Connection::Postgres(Box::new(session)))
 }
 
 /// Opens the database of an existing store and migrates its schema.

@@ -5,6 +5,7 @@ use rusqlite::TransactionBehavior;
 use super::checksums;
 use super::driver::{Access, Connection, OptionalExtension};
 use super::fault::Fault;
+use crate::store::api::SchemaVersions;
 
 /// The migrations of a file, from empty to the current schema. `user_version` is the number of applied ones.
 const MIGRATIONS: &[&str] = &[
@@ -64,6 +65,27 @@ pub(crate) fn require(connection: &Connection) -> Result<(), Fault> {
             known.len()
         ))),
     }
+}
+
+/// The version of a store, and the one that this program creates. The first is 0 if it is not a store.
+pub(crate) fn versions(connection: &Connection) -> Result<SchemaVersions, Fault> {
+    let (found, known) = match connection {
+        Connection::Sqlite(connection) => (version(connection)?, MIGRATIONS),
+        Connection::Postgres(_) => {
+            let select = "select to_regclass('schema_versions') is not null";
+            let is_store = connection.query_row(select, (), |row| row.get::<bool>(0))?;
+            let found = if is_store {
+                version_on_server(connection)?
+            } else {
+                0
+            };
+            (found, MIGRATIONS_ON_SERVER)
+        }
+    };
+    Ok(SchemaVersions {
+        found,
+        known: known.len(),
+    })
 }
 
 /// The number of migrations applied to a file. 0 if it is not a store.

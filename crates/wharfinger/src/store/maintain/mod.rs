@@ -1,9 +1,10 @@
-//! Work on a whole store: purge, erasure of a person, check, copy, and distribution. No other room imports this one.
+//! Work on a whole store: purge, erasure of a person, check, copy, distribution, and a look at its state. No other room imports this one.
 
 pub(super) mod check;
 pub(super) mod copy;
 pub(super) mod distribute;
 pub(super) mod erase;
 pub(super) mod expiry;
+mod inspect;
 pub(super) mod purge;
 pub(super) mod roll_up;

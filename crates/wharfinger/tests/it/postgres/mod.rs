@@ -30,7 +30,7 @@ use crate::support::stored;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A cluster for one test, which may stop and kill it, and a directory that represents a database with the fixture there.
-fn own_cluster() -> (Cluster, DataDirectory) {
+pub(crate) fn own_cluster() -> (Cluster, DataDirectory) {
     let cluster = Cluster::start(&options()).unwrap();
     cluster.create_database("orders").unwrap();
     let data = DataDirectory::at(&cluster.url("orders"));

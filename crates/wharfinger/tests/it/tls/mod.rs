@@ -36,7 +36,7 @@ impl Pair {
     }
 
     /// Runs commands in the directory.
-    fn openssl(&self, script: &str) {
+    pub(crate) fn openssl(&self, script: &str) {
         let mut shell = Command::new("sh");
         shell.args(["-c", script]).current_dir(self.0.path());
         let output = shell.output().unwrap();

@@ -126,6 +126,12 @@ impl Target {
         self.tls.is_none() && !is_on_this_machine(&self.config)
     }
 
+    /// The same target for connections that only read: a standby will do.
+    pub(crate) fn for_reading(mut self) -> Self {
+        self.config.target_session_attrs(TargetSessionAttrs::Any);
+        self
+    }
+
     /// Opens a connection.
     pub(crate) fn connect(&self) -> Result<Session> {
         let runtime = tokio::runtime::Builder::new_current_thread()

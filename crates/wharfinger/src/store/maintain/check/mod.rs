@@ -10,7 +10,7 @@ mod receipts;
 mod rows;
 mod stats;
 mod stock;
-mod store;
+pub(super) mod store;
 
 use std::collections::{HashMap, HashSet};
 

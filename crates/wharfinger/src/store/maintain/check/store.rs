@@ -65,7 +65,7 @@ fn with_damage(mut report: CheckReport, damage: Option<String>) -> CheckReport {
 }
 
 /// The damage to the log of a database file, and how to repair it.
-fn damage_of_log(file: &Path) -> Result<Option<String>, Fault> {
+pub(in super::super) fn damage_of_log(file: &Path) -> Result<Option<String>, Fault> {
     let damage = frames::damage(file).map_err(|error| frames::unreadable(file, &error))?;
     Ok(damage.map(|damage| damage.told()))
 }
@@ -74,7 +74,7 @@ fn damage_of_log(file: &Path) -> Result<Option<String>, Fault> {
 ///
 /// SQLite shares an index of the log with other processes, in a file beside the database. If it may not create that file, and
 /// the file does not exist, no process has the database open.
-fn connect_read_only(file: &Path) -> Result<rusqlite::Connection, Fault> {
+pub(in super::super) fn connect_read_only(file: &Path) -> Result<rusqlite::Connection, Fault> {
     let connection = connect(file, Use::Read)?;
     let cannot_share = match schema::version(&connection) {
         Ok(_) => return Ok(connection),
@@ -97,13 +97,20 @@ fn connect_read_only(file: &Path) -> Result<rusqlite::Connection, Fault> {
         connection.pragma_update(None, "locking_mode", "exclusive")?;
         return Ok(connection);
     }
+    connect_at_rest(file)
+}
+
+/// Opens a database file that nobody else has open, and whose log is empty. Makes no files beside it.
+pub(in super::super) fn connect_at_rest(file: &Path) -> Result<rusqlite::Connection, Fault> {
     let escaped = [("%", "%25"), ("?", "%3f"), ("#", "%23")];
     let path = file.to_string_lossy().into_owned();
     let path = escaped
         .iter()
         .fold(path, |path, (from, to)| path.replace(from, to));
     let uri = format!("file:{path}?immutable=1");
-    let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
     let connection = rusqlite::Connection::open_with_flags(uri, flags)?;
     checksums::register(&connection)?;
     Ok(connection)
