@@ -13,6 +13,7 @@ mod demo;
 mod destination;
 mod erase;
 mod export;
+mod health;
 mod key;
 mod listen;
 mod load;
@@ -87,6 +88,8 @@ enum Command {
     Database(database::Database),
     /// Benchmark this machine, or your own server
     Bench(bench::Bench),
+    /// Check that a server answers; for health checks
+    Health(health::Health),
     /// Print the completions of a shell
     Completions(completions::Completions),
     /// Write manual pages
@@ -227,6 +230,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
             Command::Database(database) => tokio::task::block_in_place(|| database.run(&mut out)),
             // The PostgreSQL client runs a runtime of its own.
             Command::Bench(bench) => tokio::task::block_in_place(|| bench.run(&mut out)),
+            Command::Health(health) => tokio::task::block_in_place(|| health.run(&mut out)),
             Command::Completions(completions) => completions.run(&mut out),
             Command::Man(man) => man.run(&mut out),
             Command::BenchPart(part) => part.run(&mut out).await,

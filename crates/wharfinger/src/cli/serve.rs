@@ -1,5 +1,7 @@
 //! `wharfinger serve`: runs the server from start to shutdown.
 
+mod watchdog;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use wharfinger_core::dialect::{Sample, SampleKey};
 use wharfinger_core::dialects;
 use wharfinger_core::order::organisation::{OrgAccess, Organisation, Scope};
 
+use self::watchdog::feed;
 use super::key::{self, Issued};
 use super::open_files;
 use crate::access::Access;
@@ -34,10 +37,11 @@ use crate::runtime::turns::Turns;
 use crate::serve::config::{Config, ServeOptions};
 use crate::serve::feed::Feed;
 use crate::serve::readiness::Readiness;
+use crate::serve::supervisor::Supervisor;
 use crate::serve::tls::{Certificates, Files};
 use crate::store::{self, EmailRuns, Location};
 use crate::store::{COMMAND_LINE, Change, Store, StoreError};
-use crate::{clock, http, logging};
+use crate::{clock, http, logging, otlp};
 
 /// The organisation that is created in an empty data directory.
 const FIRST_ORGANISATION: &str = "DEMO";
@@ -104,6 +108,7 @@ impl Serve {
         let _logging = logging::begin(&config)?;
         open_files::require(&config)?;
         let certificates = certificates(&config)?;
+        let traces = otlp::start(&config.settings)?;
         let _hold = match &config.location {
             Location::Directory(data) => Some(store::hold(data, true)?),
             Location::Database(_) => None,
@@ -145,6 +150,8 @@ impl Serve {
             // Nobody may be reading stdout. The server works without it.
             tracing::warn!(%error, "Could not write to standard output.");
         }
+        let supervisor = Supervisor::of_environment();
+        supervisor.ready(&url(&config, address));
         let delivering = {
             let (onward, store) = (Arc::clone(&app.onward), Arc::clone(&store));
             // A data directory is held by one server.
@@ -162,12 +169,19 @@ impl Serve {
                 .transpose()?,
         };
         let following = tokio::spawn(follow(certificates, signals.hangups));
-        let ended = serve(&app, listener, &threads, service, signals.stop).await;
+        let told = (&supervisor, signals.stop);
+        let ended = tokio::select! {
+            ended = serve(&app, listener, &threads, service, told) => ended,
+            () = feed(&supervisor, &store, &threads) => Ok(()),
+        };
         following.abort();
         app.onward.stop();
         // The leases are given back before the store is closed.
         let _ended = delivering.await;
         app.access.write_last_used(store.as_ref()).await;
+        if let Some(traces) = traces {
+            traces.finish().await;
+        }
         store.close().await;
         // Requests that did not finish in time could still be answered until here.
         drop(threads);
@@ -279,7 +293,7 @@ async fn serve(
     listener: TcpListener,
     threads: &Threads,
     service: Service,
-    stop: Stop,
+    (supervisor, stop): (&Supervisor, Stop),
 ) -> Result<()> {
     let Stop {
         mut terminated,
@@ -307,6 +321,7 @@ async fn serve(
             // Requests waiting for the store are still answered, so that their senders know what they can rely on.
             _ = stopping.store.failed() => {}
         }
+        supervisor.stopping();
         stopping.feed.stop();
         stopping.onward.stop();
     };
@@ -407,6 +422,13 @@ enum FirstSteps {
     Made(Issued),
 }
 
+/// The URL of the server.
+fn url(config: &Config, address: SocketAddr) -> String {
+    let is_secure = config.settings.tls_cert.is_some();
+    let scheme = if is_secure { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
 fn write_greeting(
     out: &mut dyn Write,
     config: &Config,
@@ -414,8 +436,7 @@ fn write_greeting(
     first_steps: FirstSteps,
 ) -> Result<()> {
     let is_secure = config.settings.tls_cert.is_some();
-    let scheme = if is_secure { "https" } else { "http" };
-    let url = format!("{scheme}://{address}");
+    let url = url(config, address);
     writeln!(out, "wharfinger is ready on {url}")?;
     writeln!(out, "  console {url}/console   API {url}/docs")?;
     match first_steps {
