@@ -158,16 +158,7 @@ impl Serve {
             let is_sole = matches!(&config.location, Location::Directory(_));
             tokio::spawn(async move { onward.run(&store, is_sole).await })
         };
-        let service = Service {
-            routes: http::routes(&app),
-            transport: app.transport,
-            proxies: config.settings.behind_proxy.clone(),
-            body_bytes_max: app.limits.body_bytes_max,
-            tls: certificates
-                .as_ref()
-                .map(Certificates::server_config)
-                .transpose()?,
-        };
+        let service = service(&app, &config, certificates.as_deref())?;
         let following = tokio::spawn(follow(certificates, signals.hangups));
         let told = (&supervisor, signals.stop);
         let ended = tokio::select! {
@@ -187,6 +178,21 @@ impl Serve {
         drop(threads);
         ended
     }
+}
+
+/// What is served, and how.
+fn service(
+    app: &Arc<App>,
+    config: &Config,
+    certificates: Option<&Certificates>,
+) -> Result<Service> {
+    Ok(Service {
+        routes: http::routes(app),
+        transport: app.transport,
+        proxies: config.settings.behind_proxy.clone(),
+        body_bytes_max: app.limits.body_bytes_max,
+        tls: certificates.map(Certificates::server_config).transpose()?,
+    })
 }
 
 /// How destinations are reached.

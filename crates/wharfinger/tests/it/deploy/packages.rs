@@ -75,7 +75,7 @@ fn units_that_the_package_sets_up_are_in_it() {
         .filter_map(|[from, ..]| from.rsplit('/').next()?.rsplit_once('.'))
         .map(|(name, _)| name);
     assert_eq!(names, BTreeSet::from_iter(installed));
-    for script in ["postinst", "postrm"] {
+    for script in ["postinst", "postrm", "prerm"] {
         let text = read(&format!("deploy/debian/{script}"));
         // There cargo-deb inserts what starts and stops the units.
         assert!(text.contains("\n#DEBHELPER#\n"), "{script}");

@@ -163,6 +163,7 @@ fn scripts_are_sound() {
         "deploy/systemd/backup",
         "deploy/debian/postinst",
         "deploy/debian/postrm",
+        "deploy/debian/prerm",
     ];
     assert_content(&tool("shellcheck", &scripts, &root("")));
 }

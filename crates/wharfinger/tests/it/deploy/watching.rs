@@ -9,6 +9,7 @@ use crate::support::changes::administrator;
 use crate::support::client::Request;
 use crate::support::fixture;
 use crate::support::server::Server;
+use crate::support::v1;
 
 /// Labels that Prometheus adds.
 const ADDED: [&str; 2] = ["instance", "job"];
@@ -24,11 +25,11 @@ fn exposed() -> BTreeMap<String, BTreeSet<String>> {
     // Nobody listens there. The metrics of a destination are there once it was tried.
     let body = r#"{"kind":"webhook","url":"http://127.0.0.1:9","start":"beginning"}"#;
     let create = Request::new("POST", "/v1/destinations").body(body);
-    let answer = server.send(&create.header("authorization", bearer.as_str()));
+    let answer = server.send(&create.header("authorization", bearer));
     assert_eq!(answer.status, 201, "{}", answer.text());
-    let organisations = Request::new("POST", "/v1/organisations").header("authorization", bearer);
-    let answer = server.send(&organisations.body(r#"{"code":"WATCHED","name":"Watched"}"#));
-    assert_eq!(answer.status, 201, "{}", answer.text());
+    // An event for it.
+    let (answer, _) = v1::submit(&server, "TRK001", &[v1::order("A")]);
+    assert!(answer.status < 300, "{}", answer.text());
     loop {
         let text = server.send(&Request::new("GET", "/metrics"));
         let mut metrics = BTreeMap::<_, BTreeSet<_>>::new();
