@@ -1,5 +1,6 @@
 //! `wharfinger serve`: runs the server from start to shutdown.
 
+mod parts;
 mod watchdog;
 
 use std::io::Write;
@@ -16,6 +17,7 @@ use wharfinger_core::dialect::{Sample, SampleKey};
 use wharfinger_core::dialects;
 use wharfinger_core::order::organisation::{OrgAccess, Organisation, Scope};
 
+use self::parts::{onward, service};
 use self::watchdog::feed;
 use super::key::{self, Issued};
 use super::open_files;
@@ -28,10 +30,6 @@ use crate::imports;
 use crate::intake::app::App;
 use crate::intake::claims::Imports;
 use crate::intake::idempotency::Idempotency;
-use crate::onward::Onward;
-use crate::onward::client::Reach;
-use crate::onward::codes::Codes;
-use crate::onward::guard::Guard;
 use crate::runtime::budget::Budget;
 use crate::runtime::turns::Turns;
 use crate::serve::config::{Config, ServeOptions};
@@ -158,7 +156,7 @@ impl Serve {
             let is_sole = matches!(&config.location, Location::Directory(_));
             tokio::spawn(async move { onward.run(&store, is_sole).await })
         };
-        let service = service(&app, &config, certificates.as_deref())?;
+        let service = service(&app, &config, certificates.as_ref())?;
         let following = tokio::spawn(follow(certificates, signals.hangups));
         let told = (&supervisor, signals.stop);
         let ended = tokio::select! {
@@ -178,36 +176,6 @@ impl Serve {
         drop(threads);
         ended
     }
-}
-
-/// What is served, and how.
-fn service(
-    app: &Arc<App>,
-    config: &Config,
-    certificates: Option<&Certificates>,
-) -> Result<Service> {
-    Ok(Service {
-        routes: http::routes(app),
-        transport: app.transport,
-        proxies: config.settings.behind_proxy.clone(),
-        body_bytes_max: app.limits.body_bytes_max,
-        tls: certificates.map(Certificates::server_config).transpose()?,
-    })
-}
-
-/// How destinations are reached.
-fn onward(config: &Config, access: &Arc<Access>) -> Result<Arc<Onward>> {
-    let settings = &config.settings;
-    let reach = Reach::new(
-        Guard::new(settings.destinations_allow.clone()),
-        settings.destinations_ca.as_deref(),
-        settings.destinations_proxy.as_deref(),
-    );
-    let access = Arc::clone(access);
-    let codes = Codes::new(move |id| access.code_of(id));
-    let reach = reach.map_err(anyhow::Error::msg)?;
-    let files_root = settings.destinations_files.clone();
-    Ok(Arc::new(Onward::new(reach, codes, files_root)))
 }
 
 /// Warns if the database's password or its content can be read by others.
