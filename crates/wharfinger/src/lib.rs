@@ -10,6 +10,7 @@
 //! intake     a body becomes outcomes; idempotency; reading orders back; the state that requests share
 //! access     who calls: keys, secrets, rates, the rules for changing them
 //! catalogue  products and customers as they are shown
+//! otlp       sends traces to a collector
 //! onward     carries events to destinations
 //! logging    log lines
 //! serve      settings, limits of the transfer, the event feed, readiness
@@ -27,6 +28,7 @@ pub mod imports;
 pub mod intake;
 mod logging;
 pub mod onward;
+pub mod otlp;
 pub mod runtime;
 pub mod serve;
 pub mod store;

@@ -15,6 +15,8 @@ use ::http::{HeaderMap, Request as HttpRequest, StatusCode};
 use anyhow::{Context, Result, bail};
 use serde::de::DeserializeOwned;
 use ureq::AsSendBody;
+use ureq::config::ConfigBuilder;
+use ureq::typestate::AgentScope;
 use url::Url;
 
 pub use self::key::ApiKey;
@@ -80,17 +82,32 @@ pub struct Response {
 /// # Errors
 /// The CA cannot be read.
 pub fn agent(has_tls: bool, ca: Option<&Path>) -> Result<ureq::Agent> {
-    let mut config = ureq::Agent::config_builder()
+    let mut config = agent_config();
+    if has_tls {
+        config = config.tls_config(tls::config(ca)?);
+    }
+    Ok(config.build().new_agent())
+}
+
+/// As [`agent`], for a server on this machine: uses no proxy, and verifies no certificate. Only for requests without secrets.
+#[must_use]
+pub fn local_agent() -> ureq::Agent {
+    agent_config()
+        // The server is on this machine, whatever HTTP_PROXY says.
+        .proxy(None)
+        .tls_config(tls::unverified())
+        .build()
+        .new_agent()
+}
+
+fn agent_config() -> ConfigBuilder<AgentScope> {
+    ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_connect(Some(CONNECT_MAX))
         .user_agent(concat!("wharfinger/", env!("CARGO_PKG_VERSION")))
         .max_redirects(0)
         .max_idle_connections_per_host(256)
-        .max_idle_connections(256);
-    if has_tls {
-        config = config.tls_config(tls::config(ca)?);
-    }
-    Ok(config.build().new_agent())
+        .max_idle_connections(256)
 }
 
 impl Client {

@@ -30,6 +30,16 @@ pub(super) fn config(ca: Option<&Path>) -> Result<TlsConfig> {
         .build())
 }
 
+/// Encrypts, but verifies no certificate.
+pub(super) fn unverified() -> TlsConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(provider)
+        .disable_verification(true)
+        .build()
+}
+
 fn of_file(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let failed = || format!("cannot read certificates from {}", file.display());
     let bytes = std::fs::read(file).with_context(failed)?;

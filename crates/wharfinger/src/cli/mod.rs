@@ -14,6 +14,7 @@ mod destination;
 mod doctor;
 mod erase;
 mod export;
+mod health;
 mod key;
 mod listen;
 mod load;
@@ -93,6 +94,8 @@ enum Command {
     Database(database::Database),
     /// Benchmark this machine, or your own server
     Bench(bench::Bench),
+    /// Check that a server answers; for health checks
+    Health(health::Health),
     /// Print the completions of a shell
     Completions(completions::Completions),
     /// Write manual pages
@@ -236,6 +239,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
             Command::Database(database) => tokio::task::block_in_place(|| database.run(&mut out)),
             // The PostgreSQL client runs a runtime of its own.
             Command::Bench(bench) => tokio::task::block_in_place(|| bench.run(&mut out)),
+            Command::Health(health) => tokio::task::block_in_place(|| health.run(&mut out)),
             Command::Completions(completions) => completions.run(&mut out),
             Command::Man(man) => man.run(&mut out),
             Command::BenchPart(part) => part.run(&mut out).await,

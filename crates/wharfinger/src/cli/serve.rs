@@ -1,5 +1,9 @@
 //! `wharfinger serve`: runs the server from start to shutdown.
 
+mod first_start;
+mod parts;
+mod watchdog;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +15,8 @@ use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::parts::{onward, service};
+use self::watchdog::feed;
 use super::open_files;
 use crate::access::Access;
 use crate::http::connections::Service;
@@ -19,21 +25,16 @@ use crate::imports;
 use crate::intake::app::App;
 use crate::intake::claims::Imports;
 use crate::intake::idempotency::Idempotency;
-use crate::onward::Onward;
-use crate::onward::client::Reach;
-use crate::onward::codes::Codes;
-use crate::onward::guard::Guard;
 use crate::runtime::budget::Budget;
 use crate::runtime::turns::Turns;
 use crate::serve::config::{Config, ServeOptions};
 use crate::serve::feed::Feed;
 use crate::serve::readiness::Readiness;
+use crate::serve::supervisor::Supervisor;
 use crate::serve::tls::{Certificates, Files};
 use crate::store::{self, EmailRuns, Location};
 use crate::store::{Store, StoreError};
-use crate::{clock, http, logging};
-
-mod first_start;
+use crate::{clock, http, logging, otlp};
 
 /// Run the server
 #[derive(Args, Debug)]
@@ -101,6 +102,7 @@ impl Serve {
         let _logging = logging::begin(&config)?;
         open_files::require(&config)?;
         let certificates = certificates(&config)?;
+        let traces = otlp::start(&config.settings)?;
         let _hold = match &config.location {
             Location::Directory(data) => Some(store::hold(data, true)?),
             Location::Database(_) => None,
@@ -141,29 +143,29 @@ impl Serve {
             // Nobody may be reading stdout. The server works without it.
             tracing::warn!(%error, "Could not write to standard output.");
         }
+        let supervisor = Supervisor::of_environment();
+        supervisor.ready(&url(&config, address));
         let delivering = {
             let (onward, store) = (Arc::clone(&app.onward), Arc::clone(&store));
             // A data directory is held by one server.
             let is_sole = matches!(&config.location, Location::Directory(_));
             tokio::spawn(async move { onward.run(&store, is_sole).await })
         };
-        let service = Service {
-            routes: http::routes(&app),
-            transport: app.transport,
-            proxies: config.settings.behind_proxy.clone(),
-            body_bytes_max: app.limits.body_bytes_max,
-            tls: certificates
-                .as_ref()
-                .map(Certificates::server_config)
-                .transpose()?,
-        };
+        let service = service(&app, &config, certificates.as_ref())?;
         let following = tokio::spawn(follow(certificates, signals.hangups));
-        let ended = serve(&app, listener, &threads, service, signals.stop).await;
+        let told = (&supervisor, signals.stop);
+        let ended = tokio::select! {
+            ended = serve(&app, listener, &threads, service, told) => ended,
+            () = feed(&supervisor, &store, &threads) => Ok(()),
+        };
         following.abort();
         app.onward.stop();
         // The leases are given back before the store is closed.
         let _ended = delivering.await;
         app.access.write_last_used(store.as_ref()).await;
+        if let Some(traces) = traces {
+            traces.finish().await;
+        }
         store.close().await;
         // Requests that did not finish in time could still be answered until here.
         drop(threads);
@@ -176,21 +178,6 @@ async fn listen(config: &Config) -> Result<TcpListener> {
     let listen = &config.settings.listen;
     let listener = listen.bind().await;
     listener.with_context(|| format!("cannot listen on {listen}"))
-}
-
-/// How destinations are reached.
-fn onward(config: &Config, access: &Arc<Access>) -> Result<Arc<Onward>> {
-    let settings = &config.settings;
-    let reach = Reach::new(
-        Guard::new(settings.destinations_allow.clone()),
-        settings.destinations_ca.as_deref(),
-        settings.destinations_proxy.as_deref(),
-    );
-    let access = Arc::clone(access);
-    let codes = Codes::new(move |id| access.code_of(id));
-    let reach = reach.map_err(anyhow::Error::msg)?;
-    let files_root = settings.destinations_files.clone();
-    Ok(Arc::new(Onward::new(reach, codes, files_root)))
 }
 
 /// Warns if the database's password or its content can be read by others, or the data directory is open to them.
@@ -296,7 +283,7 @@ async fn serve(
     listener: TcpListener,
     threads: &Threads,
     service: Service,
-    stop: Stop,
+    (supervisor, stop): (&Supervisor, Stop),
 ) -> Result<()> {
     let Stop {
         mut terminated,
@@ -324,6 +311,7 @@ async fn serve(
             // Requests waiting for the store are still answered, so that their senders know what they can rely on.
             _ = stopping.store.failed() => {}
         }
+        supervisor.stopping();
         stopping.feed.stop();
         stopping.onward.stop();
     };

@@ -21,6 +21,7 @@ mod paced;
 mod request;
 mod request_id;
 mod request_log;
+mod request_span;
 mod routes;
 mod seats;
 mod secure;

@@ -22,6 +22,7 @@ use super::console::InSession;
 use super::forwarded::Client;
 use super::request_id::{REQUEST_ID, request_id};
 use super::request_log::{Noted, log, log_text};
+use super::request_span;
 use super::routes::{ENDPOINTS, Endpoint};
 use super::seats::InProgress;
 use super::simulate::Simulation;
@@ -34,6 +35,7 @@ use crate::intake::app::App;
 use crate::intake::idempotency;
 use crate::intake::readback;
 use crate::intake::request_context::Call;
+use crate::runtime::traces;
 use crate::runtime::turns::on_behalf_of;
 use crate::store::RETRY_AFTER;
 
@@ -47,6 +49,7 @@ pub(super) async fn handle(
     let began = Instant::now();
     let (mut parts, mut body) = request.into_parts();
     let request_id = request_id(&parts.headers);
+    let span = traces::begin_request(&parts.headers);
     let mut noted = Noted::default();
     let path = path_parameters(&mut parts).await;
     let ended = {
@@ -59,6 +62,7 @@ pub(super) async fn handle(
         let work = serve(app, endpoint, received, &mut noted);
         // Pinned in place: the future is large, and would otherwise be moved into every future around it.
         let work = pin!(AssertUnwindSafe(work).catch_unwind());
+        let work = traces::within(span.as_ref(), work);
         if endpoint.resource.is_none_or(v1::Route::has_time_limit) {
             tokio::time::timeout(app.transport.request_timeout, work).await
         } else {
@@ -99,6 +103,9 @@ pub(super) async fn handle(
         &noted,
         began,
     );
+    if let Some(span) = &span {
+        request_span::end(span, endpoint, &response, &request_id, &noted);
+    }
     response.headers_mut().insert(REQUEST_ID, request_id);
     if let Some(meter) = &noted.meter {
         add_rates(&mut response, meter);

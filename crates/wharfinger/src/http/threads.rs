@@ -59,6 +59,14 @@ impl Threads {
         });
         Ok(())
     }
+
+    /// Waits until every thread has run something.
+    pub async fn work(&self) {
+        for thread in &self.0 {
+            // An error means that the thread is being ended.
+            drop(thread.runtime.spawn(async {}).await);
+        }
+    }
 }
 
 impl Thread {
@@ -92,6 +100,7 @@ impl Drop for Threads {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use futures_util::FutureExt;
     use tokio::net::TcpListener;
     use tokio::sync::oneshot;
 
@@ -128,5 +137,25 @@ mod tests {
         }
         open_ones.push(open(&listener, &threads).await);
         assert_eq!(connections(), [2, 2]);
+    }
+
+    #[tokio::test]
+    async fn threads_work_unless_one_hangs() {
+        let threads = Threads((0..2).map(|_| Thread::start().unwrap()).collect());
+        threads.work().await;
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let hanging = threads.0[1].runtime.spawn(async move { released.recv() });
+        let mut work = std::pin::pin!(threads.work());
+        // The other thread answers; then it waits for this one.
+        let other = threads.0[0].runtime.spawn(async {});
+        assert!((&mut work).now_or_never().is_none());
+        other.await.unwrap();
+        for _ in 0..1_000 {
+            assert!((&mut work).now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
+        release.send(()).unwrap();
+        work.await;
+        hanging.await.unwrap().unwrap();
     }
 }

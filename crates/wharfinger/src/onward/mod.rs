@@ -18,6 +18,7 @@ mod attempts;
 mod breaker;
 pub mod client;
 pub mod codes;
+mod delivery_span;
 pub mod guard;
 pub mod headers;
 pub mod hint;

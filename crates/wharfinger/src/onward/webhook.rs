@@ -11,16 +11,19 @@ use http::{HeaderMap, HeaderValue};
 use jiff::fmt::rfc2822;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use wharfinger_core::order::ids::BatchId;
 
 use super::attempts::begun;
 use super::client::{Answer, Client, Fault, Reach};
 use super::codes::Codes;
+use super::delivery_span;
 use super::headers::{ID, POSITION, PREVIOUS, PREVIOUS_OF_ORDER, SIGNATURE, TIMESTAMP};
 use super::settings::WebhookSettings;
 use super::signature::Signer;
 use super::told;
 use super::window::{Failure, Outcome};
 use crate::clock;
+use crate::runtime::traces::{self, TRACEPARENT};
 use crate::serve::event_view::id_of;
 use crate::store::{Attempt, Delivery, Destination};
 
@@ -43,6 +46,8 @@ struct Message {
     id: String,
     headers: HeaderMap,
     body: Bytes,
+    /// The batch of its first event.
+    batch: Option<BatchId>,
 }
 
 impl Webhook {
@@ -113,6 +118,7 @@ impl Webhook {
             id: attempt.webhook_id.clone(),
             headers: HeaderMap::new(),
             body: body.to_string().into(),
+            batch: None,
         };
         match self.post(message, &mut attempt).await {
             Ok(answer) if (200..300).contains(&answer.status) => {}
@@ -153,6 +159,7 @@ impl Webhook {
             id: id_of(first.organisation, &first.event).to_string(),
             headers,
             body,
+            batch: first.event.batch,
         })
     }
 
@@ -162,6 +169,7 @@ impl Webhook {
             id,
             mut headers,
             body,
+            batch,
         } = message;
         let at_s = attempt.at_ms.div_euclid(1_000);
         let signature = self.signer.sign(&id, at_s, &body);
@@ -173,12 +181,19 @@ impl Webhook {
             headers.insert(SIGNATURE, signature);
         }
         headers.insert(TIMESTAMP, at_s.into());
+        let span = traces::begin_delivery(batch);
+        if let Some(span) = &span {
+            headers.insert(TRACEPARENT, span.context().header());
+        }
         let began = Instant::now();
         let answered = self.client.post(headers, body, self.within).await;
         attempt.took_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
         if let Ok(answer) = &answered {
             attempt.status = Some(answer.status);
             attempt.answer = kept(&answer.body);
+        }
+        if let Some(span) = &span {
+            delivery_span::end(span, attempt, &answered);
         }
         answered
     }

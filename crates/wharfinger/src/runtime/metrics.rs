@@ -6,6 +6,7 @@
 pub mod destinations;
 pub mod lag_history;
 mod tls;
+mod traces;
 
 use std::fmt::Error;
 use std::sync::LazyLock;
@@ -25,6 +26,7 @@ use wharfinger_core::order::outcome::Counts;
 use crate::clock;
 use destinations::OfDestinations;
 use tls::OfTls;
+use traces::OfTraces;
 
 /// The metrics of this process.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
@@ -49,6 +51,7 @@ pub struct Metrics {
     process: OfProcess,
     destinations: OfDestinations,
     tls: OfTls,
+    traces: OfTraces,
 }
 
 /// Metrics of requests and their content.
@@ -126,6 +129,7 @@ impl Metrics {
             process: OfProcess::new(&mut registry),
             destinations: OfDestinations::new(&mut registry),
             tls: OfTls::new(&mut registry),
+            traces: OfTraces::new(&mut registry),
             registry,
         }
     }

@@ -161,6 +161,18 @@ pub struct Settings {
     /// Directory below which destinations may write files [default: none]
     #[arg(long, env = "WHARFINGER_DESTINATIONS_FILES", value_name = "DIRECTORY")]
     pub destinations_files: Option<PathBuf>,
+    /// Collector of traces (OpenTelemetry, OTLP over HTTP), as http://HOST:4318; OTEL_EXPORTER_OTLP_ENDPOINT is read too
+    /// [default: none]
+    #[arg(
+        long,
+        env = "WHARFINGER_OTLP_ENDPOINT",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub otlp_endpoint: Option<String>,
+    /// Percent of the requests without a `traceparent` header that are traced [default: 100]
+    #[arg(long, env = "WHARFINGER_OTLP_PERCENT", value_name = "PERCENT")]
+    pub otlp_percent: u8,
     /// Format of log lines on stderr [default: pretty on a terminal, json otherwise]
     #[arg(long, env = "WHARFINGER_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -208,6 +220,8 @@ impl Default for Settings {
             destinations_ca: None,
             destinations_proxy: None,
             destinations_files: None,
+            otlp_endpoint: None,
+            otlp_percent: 100,
             log_format: None,
             log: "info".into(),
         }

@@ -136,6 +136,11 @@ impl Store {
         self.writer.ask_for(Task::on_nothing(), write).await
     }
 
+    /// Waits until the writer thread has dealt with a job, whether or not it could be committed.
+    pub async fn writer_works(&self) {
+        self.writer.works().await;
+    }
+
     /// Waits until the store can write no more, and returns the reason. Nothing is acknowledged from then on.
     pub async fn failed(&self) -> String {
         self.writer.failed().await

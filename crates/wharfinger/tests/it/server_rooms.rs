@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::rooms::{first_names, rust_files};
 
 /// From top to bottom. A room is a folder or a file.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 13] = [
     "cli",
     "http",
     "imports",
     "intake",
     "access",
     "catalogue",
+    "otlp",
     "onward",
     "logging",
     "serve",

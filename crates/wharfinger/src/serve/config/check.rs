@@ -70,6 +70,9 @@ pub(super) fn check(settings: &Settings) -> Result<()> {
     if !(1..=100).contains(&share_percent) {
         bail!("--share-percent must be from 1 to 100");
     }
+    if settings.otlp_percent > 100 {
+        bail!("--otlp-percent must be from 0 to 100");
+    }
     // A body leases its length, and as much again for derived data.
     let bytes_in_flight_min =
         (2 * settings.body_bytes_max * 100).div_ceil(usize::from(share_percent));

@@ -10,6 +10,7 @@ use super::dry_run::{dry_run, is_refused};
 use super::txn::StoredOrders;
 use super::{import_progress, mending};
 use crate::clock;
+use crate::runtime::traces;
 use crate::store::Store;
 use crate::store::api::Admitted;
 use crate::store::api::{MEND_ORDER, StoreError};
@@ -38,6 +39,7 @@ impl Store {
     /// the submission that was judged valid, in batch order.
     pub async fn admit_batch(&self, mut submission: Submission) -> Result<Admitted, StoreError> {
         self.disk.check()?;
+        traces::note_batch(submission.batch);
         let save_reply = submission.save_reply.take();
         let submission = Arc::new(submission);
         let task = Task::admitting(&submission);

@@ -7,6 +7,7 @@ use super::connection::Use;
 use super::driver::{Access, Connection};
 use super::fault::{Fault, Severity};
 use super::home::Home;
+use crate::runtime::traces;
 use crate::runtime::turns::{Closed, Turns};
 use crate::store::api::StoreError;
 
@@ -55,6 +56,7 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
+        let _call = traces::store_call("store read");
         let turn = match tokio::time::timeout(WAITING_MAX, self.turns.take()).await {
             Ok(Ok(turn)) => turn,
             Ok(Err(Closed)) => return Err(StoreError::Unavailable("the store is closed".into())),

@@ -1,6 +1,7 @@
 //! The writer thread: it takes all waiting jobs, runs them in one transaction, and answers them after the commit. Jobs of
 //! organisations that another server has locked are put back meanwhile.
 
+mod alive;
 mod failures;
 mod gather;
 mod locking;
@@ -8,6 +9,7 @@ mod merging;
 mod reconnect;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
@@ -23,6 +25,7 @@ use wharfinger_core::order::ids::OrganisationId;
 
 use crate::clock;
 use crate::runtime::metrics::METRICS;
+use crate::runtime::traces;
 use crate::store::api::{Growth, StoreError};
 use crate::store::engine::disk_space;
 use crate::store::engine::driver::{Connection, Engine};
@@ -60,6 +63,8 @@ pub(crate) struct Writer {
     places: Arc<Semaphore>,
     places_max: usize,
     failure: watch::Receiver<Option<String>>,
+    /// How many groups of jobs the thread has taken.
+    groups: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -86,7 +91,9 @@ impl Writer {
             )?),
             _ => None,
         };
+        let groups = Arc::new(AtomicU64::new(0));
         let thread = Thread {
+            groups: Arc::clone(&groups),
             places: connection.sqlite().map(Places::of),
             home,
             connection,
@@ -113,6 +120,7 @@ impl Writer {
             places: Arc::new(Semaphore::new(queue_max.max(1))),
             places_max: queue_max.max(1),
             failure,
+            groups,
         })
     }
 
@@ -134,6 +142,7 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut WriteTxn<'_>) -> Result<T, Fault> + Send + 'static,
     {
+        let _call = traces::store_call("store write");
         let answer = self.send(task, run)?;
         answer.await.map_err(|_| closed())?
     }
@@ -228,6 +237,8 @@ struct Thread {
     /// Wakes readers that wait for events.
     growth: Arc<watch::Sender<Growth>>,
     closing: Vec<oneshot::Sender<()>>,
+    /// How many groups of jobs it has taken.
+    groups: Arc<AtomicU64>,
     /// Whether it has added recent changes to the log of the embedded store.
     has_changed: bool,
 }
@@ -249,6 +260,7 @@ impl Thread {
             }
             let (began, count) = (Instant::now(), jobs.len());
             self.serve(jobs);
+            self.groups.fetch_add(1, Ordering::Relaxed);
             self.take_in_all();
             self.gather.note(began, count, self.waiting.len());
             if let Some(checkpoints) = &self.checkpoints

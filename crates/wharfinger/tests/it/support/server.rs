@@ -20,7 +20,11 @@ pub(crate) struct Server {
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wharfinger"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("WHARFINGER_") {
+        let name_text = name.to_string_lossy();
+        if ["WHARFINGER_", "OTEL_"]
+            .iter()
+            .any(|of| name_text.starts_with(of))
+        {
             command.env_remove(name);
         }
     }

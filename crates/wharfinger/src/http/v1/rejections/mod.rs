@@ -9,7 +9,9 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use wharfinger_core::dialect::Parameter;
-use wharfinger_core::dialect::ParameterKind::{Boolean, DateOrTime, JsonPointer, Organisation, Text, Uuid};
+use wharfinger_core::dialect::ParameterKind::{
+    Boolean, DateOrTime, JsonPointer, Organisation, Text, Uuid,
+};
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::dialects;
 use wharfinger_core::order::failure::RequestFailure;
