@@ -126,7 +126,7 @@ async fn check(visit: &Visit, text: &str) -> Result<Response, Refused> {
         ..Said::default()
     };
     match outcome {
-        None => said.notice = Some(("warm", "The text has no order.".to_owned())),
+        None => said.notice = Some(("warm", "The text contains no order.".to_owned())),
         Some(outcome) => judged(outcome, &mut said),
     }
     Ok(show::page(visit, &said).await)
@@ -144,20 +144,21 @@ fn judged(outcome: Outcome, said: &mut Said) {
         }
         ("accepted", _) => (
             "warm",
-            "This would be another order, because its key is another one. Keep the key.".to_owned(),
+            "The order key was changed, so this would be another order. Restore the key."
+                .to_owned(),
         ),
         (_, true) => {
             let rule = outcome.rule.unwrap_or_default();
             (
                 "warm",
                 format!(
-                    "The order is right, and the rule {rule} would hold it again. Nothing was stored."
+                    "The order is valid, but the rule {rule} would hold it again. Nothing was stored."
                 ),
             )
         }
         (_, false) => (
             "good",
-            "The order is right, and no rule would hold it. Nothing was stored.".to_owned(),
+            "The order is valid, and no rule would hold it. Nothing was stored.".to_owned(),
         ),
     });
     said.problems = outcome.errors;

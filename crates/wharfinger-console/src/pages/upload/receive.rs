@@ -17,7 +17,7 @@ use multer::{Field, Multipart};
 use tokio::time::timeout;
 
 use super::shelf::FILE_BYTES_MAX;
-use crate::parts::is_hidden;
+use crate::texts::is_hidden;
 
 /// How long the browser may send nothing.
 const IDLE_MAX: Duration = Duration::from_secs(30);
