@@ -12,6 +12,7 @@ mod framing;
 mod guard;
 mod health;
 mod http2;
+mod long_head;
 mod metrics;
 pub mod openapi;
 mod pace;

@@ -148,7 +148,7 @@ fn wrong_secrets_are_throttled_as_everywhere() {
         let refused = server.send(&form);
         assert_eq!(refused.status, 401);
         assert!(refused.header("set-cookie").is_none());
-        assert!(refused.text().contains("The key id or the secret is wrong"));
+        assert!(refused.text().contains("The key ID or the secret is wrong"));
     }
     let throttled = server.send(&form);
     assert_eq!(throttled.status, 429);
