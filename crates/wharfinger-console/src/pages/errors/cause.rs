@@ -153,7 +153,11 @@ fn row(found: &Rejection, fault: &Fault, action: &'static str, can_choose: bool)
             td.wide data-label="Order" { a href=(address) { bdi { (visible(&name)) } } }
             td data-label="Organisation" { @match &found.organisation { Some(code) => (visible(code)), None => "unknown" } }
             td data-label="Value" {
-                @match &fault.value { Some(value) => code dir="ltr" { (visible(value)) }, None => span.hint { "missing" } }
+                @match fault.value.as_deref() {
+                    Some("") => span.hint { "empty" },
+                    Some(value) => code dir="ltr" { (visible(value)) },
+                    None => span.hint { "missing" },
+                }
                 @if let Some(hint) = &fault.hint { p.hint dir="auto" { (visible(hint)) } }
             }
             td data-label="Received" { (time(&found.received_at)) }

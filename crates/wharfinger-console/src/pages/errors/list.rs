@@ -85,7 +85,7 @@ pub(super) async fn show(visit: Visit) -> Response {
                 &html! { p { a href="/console/batches" { "View the latest batches" } } },
             ))
         } @else {
-            (table(&visit, &groups.data, may_mend))
+            (table(&visit, &groups.data, may_mend, is_all))
             @if groups.data.len() > 1 { (sums_note()) }
         }
         (pager(&visit, "/console/errors", &kept, groups.next.as_deref()))
@@ -104,7 +104,7 @@ fn filters(visit: &Visit, who: &Who, window: &str) -> Markup {
         .show()
 }
 
-fn table(visit: &Visit, groups: &[Group], may_mend: bool) -> Markup {
+fn table(visit: &Visit, groups: &[Group], may_mend: bool, is_all: bool) -> Markup {
     html! {
         (frame("Errors by cause", &html! {
             table.causes.stack {
@@ -113,19 +113,19 @@ fn table(visit: &Visit, groups: &[Group], may_mend: bool) -> Markup {
                         th scope="col" { "Cause" }
                         th scope="col" { "Dialect" }
                         th.number scope="col" { "Open orders" }
-                        th.number scope="col" { "All orders" }
+                        @if is_all { th.number scope="col" { "All orders" } }
                         th.number scope="col" { "Senders" }
                         th scope="col" { "Last seen" }
                         th scope="col" { span.unseen { "Action" } }
                     }
                 }
-                tbody { @for group in groups { (row(visit, group, may_mend)) } }
+                tbody { @for group in groups { (row(visit, group, may_mend, is_all)) } }
             }
         }))
     }
 }
 
-fn row(visit: &Visit, group: &Group, may_mend: bool) -> Markup {
+fn row(visit: &Visit, group: &Group, may_mend: bool, is_all: bool) -> Markup {
     let cause = Cause {
         dialect: &group.dialect,
         code: &group.code,
@@ -144,7 +144,7 @@ fn row(visit: &Visit, group: &Group, may_mend: bool) -> Markup {
             }
             td data-label="Dialect" { (group.dialect) }
             td.number data-label="Open orders" { b { (count(group.open)) } }
-            td.number data-label="All orders" { (count(group.count)) }
+            @if is_all { td.number data-label="All orders" { (count(group.count)) } }
             td.number data-label="Senders" { (count(group.senders)) }
             td data-label="Last seen" { (time(&group.last_seen)) }
             td.todo {

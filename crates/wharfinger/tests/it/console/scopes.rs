@@ -37,7 +37,8 @@ fn a_key_that_only_reads_is_not_invited_to_write() {
         "/console/held".to_owned(),
     ];
     let words = [
-        ">Mend",
+        ">Mend<",
+        "Mend all",
         "Send again",
         ">Dismiss",
         ">Release",
