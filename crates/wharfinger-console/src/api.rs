@@ -18,6 +18,9 @@ pub(crate) struct Refused {
     /// The status.
     #[serde(default)]
     pub(crate) status: u16,
+    /// Its stable name, such as `bad_parameter`.
+    #[serde(default)]
+    pub(crate) code: String,
     /// What kind of refusal it is.
     #[serde(default)]
     pub(crate) title: String,
@@ -41,7 +44,12 @@ impl Refused {
 
     /// Whether what was asked for does not exist, or is another tenant's.
     pub(crate) fn is_not_found(&self) -> bool {
-        self.status == StatusCode::NOT_FOUND.as_u16()
+        self.status == StatusCode::NOT_FOUND.as_u16() || self.is_unknown_organisation()
+    }
+
+    /// Whether the request names an organisation that does not exist, or is another tenant's.
+    pub(crate) fn is_unknown_organisation(&self) -> bool {
+        self.code == "organisation_unknown"
     }
 }
 
@@ -120,6 +128,7 @@ fn has_results(body: &[u8]) -> bool {
 fn broken(why: &str) -> Refused {
     Refused {
         status: 500,
+        code: String::new(),
         title: "Internal error".to_owned(),
         detail: why.to_owned(),
         errors: Vec::new(),

@@ -8,6 +8,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::api::Refused;
 use crate::assets;
+use crate::texts::{visible, visible_text};
 use crate::visit::Visit;
 
 /// A page of the navigation: its name, its path, the scope that it needs.
@@ -38,8 +39,11 @@ const GROUPS: &[(&str, &[Entry])] = &[
         ],
     ),
     (
-        "Onward",
-        &[Entry("Destinations", "/console/destinations", "admin")],
+        "Operations",
+        &[
+            Entry("Server", "/console/server", SERVER),
+            Entry("Destinations", "/console/destinations", "admin"),
+        ],
     ),
     (
         "Settings",
@@ -49,7 +53,6 @@ const GROUPS: &[(&str, &[Entry])] = &[
             Entry("Organisations", "/console/organisations", "admin"),
             Entry("Keys", "/console/keys", "admin"),
             Entry("Audit log", "/console/audit", "admin"),
-            Entry("Server", "/console/server", SERVER),
         ],
     ),
 ];
@@ -101,7 +104,7 @@ impl<'v> Page<'v> {
             }
             main #main tabindex="-1" {
                 (notice_of(visit))
-                h1 { (self.title) }
+                h1 { bdi { (visible(&self.title)) } }
                 (content)
             }
         };
@@ -116,6 +119,12 @@ impl<'v> Page<'v> {
 
 fn navigation(visit: &Visit) -> Markup {
     let path = visit.target.split('?').next().unwrap_or_default();
+    // A rejected order is one of the errors.
+    let path = if path.starts_with("/console/rejections/") {
+        "/console/errors"
+    } else {
+        path
+    };
     let is_here = |entry: &Entry| {
         let below = path.strip_prefix(entry.1);
         path == entry.1
@@ -133,6 +142,8 @@ fn navigation(visit: &Visit) -> Markup {
                 }
             }
         }
+        h2 { "Developers" }
+        ul { li { a href="/docs" { "API documentation" } } }
     }
 }
 
@@ -142,7 +153,7 @@ const DONE: &[(&str, &str)] = &[
     ("saved", "Saved."),
     ("sent", "Sent. The order was accepted."),
     ("dismissed", "Dismissed."),
-    ("released", "Released. The order goes on."),
+    ("released", "Released. The order is processed as usual."),
     ("refused", "Refused. The order is cancelled."),
     ("processed", "Marked as processed."),
     ("cancelled", "Cancelled."),
@@ -178,7 +189,7 @@ pub(crate) fn forward(target: &str) -> Response {
         main.bare #main tabindex="-1" {
             p.brand { "Wharfinger" }
             h1 { "Opening the console" }
-            p { a href=(target) { "Go on" } }
+            p { a href=(target) { "Continue" } }
         }
     };
     document(StatusCode::OK, "Opening", &head, &body)
@@ -186,8 +197,7 @@ pub(crate) fn forward(target: &str) -> Response {
 
 /// The page for a fault of the console itself.
 pub(crate) fn broken() -> Response {
-    let sentence =
-        "The console has a fault here, which is in the server's log. The API is not affected.";
+    let sentence = "This page has failed. The server's log says why. The API is not affected.";
     plain(
         StatusCode::INTERNAL_SERVER_ERROR,
         "Internal error",
@@ -197,8 +207,12 @@ pub(crate) fn broken() -> Response {
 
 /// The page while the store cannot be read.
 pub(crate) fn unavailable() -> Response {
-    let sentence = "The server cannot read its store now. Load this page again in a few seconds.";
-    plain(StatusCode::SERVICE_UNAVAILABLE, "Not now", sentence)
+    let sentence = "The server cannot read its database now. Reload this page in a few seconds.";
+    plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Not available now",
+        sentence,
+    )
 }
 
 /// A page with one sentence.
@@ -212,7 +226,7 @@ pub(crate) fn plain(status: StatusCode, title: &str, sentence: &str) -> Response
 
 /// The page for what does not exist, or is another tenant's.
 pub(crate) fn not_found(visit: Option<&Visit>) -> Response {
-    let sentence = "It does not exist, or your key may not see it.";
+    let sentence = "This page does not exist, or your key has no access to it.";
     match visit {
         Some(visit) => Page::new(visit, "Not found")
             .status(StatusCode::NOT_FOUND)
@@ -221,7 +235,7 @@ pub(crate) fn not_found(visit: Option<&Visit>) -> Response {
     }
 }
 
-/// The page for a refusal of `/v1`.
+/// The page for a refusal of `/v1`. An organisation that the key cannot access does not exist for it.
 pub(crate) fn refused(visit: &Visit, refused: &Refused) -> Response {
     if refused.is_not_found() {
         return not_found(Some(visit));
@@ -229,15 +243,7 @@ pub(crate) fn refused(visit: &Visit, refused: &Refused) -> Response {
     let status = StatusCode::from_u16(refused.status);
     Page::new(visit, &*refused.title)
         .status(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
-        .show(&html! { p.notice.bad role="alert" { (refused.sentence()) } })
-}
-
-/// The page for a refusal of a list. An organisation that the key cannot access does not exist for it.
-pub(crate) fn refused_list(visit: &Visit, failure: &Refused) -> Response {
-    if !visit.query("organisation").is_empty() && failure.status < 429 {
-        return not_found(Some(visit));
-    }
-    refused(visit, failure)
+        .show(&html! { p.notice.bad role="alert" { (visible(refused.sentence())) } })
 }
 
 /// Leads to another page after a form (303).
@@ -257,7 +263,7 @@ fn document(status: StatusCode, title: &str, head: &Markup, body: &Markup) -> Re
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) " · Wharfinger" }
+                title { (visible_text(title)) " · Wharfinger" }
                 link rel="icon" href="data:,";
                 link rel="stylesheet" href=(assets::address("console.css"));
                 (head)

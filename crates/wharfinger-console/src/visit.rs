@@ -224,7 +224,7 @@ pub(crate) fn foreign(sender: Sender) -> Option<Response> {
         page::plain(
             StatusCode::FORBIDDEN,
             "Nothing was changed",
-            "A page of another site has sent this form. Use the forms of the console.",
+            "This form was sent by a page of another site. Use the forms of the console.",
         )
     })
 }
@@ -241,7 +241,7 @@ pub(crate) async fn fields(
             return Err(page::plain(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "The form is too large",
-                "A form may have 4 MiB. Send a larger order with the command line.",
+                "A form can have at most 4 MiB. Send larger orders with the command line.",
             ));
         }
         Ok(Err(_)) | Err(_) => {
@@ -258,7 +258,7 @@ pub(crate) async fn fields(
         return Err(page::plain(
             StatusCode::BAD_REQUEST,
             "The form has too many fields",
-            "A form may have 10,000 fields.",
+            "A form can have at most 10,000 fields.",
         ));
     }
     Ok(taken)

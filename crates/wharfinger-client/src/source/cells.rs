@@ -33,6 +33,17 @@ impl Cells {
         }
     }
 
+    /// The row of the value at a JSON pointer, or of the order; and its column, if a column fills the value or a part of it.
+    #[must_use]
+    pub fn place_of(&self, pointer: &str) -> Option<(u64, Option<&str>)> {
+        let own = self.by_pointer.get(pointer);
+        match own.or_else(|| self.within(pointer)) {
+            // The whole order is in every column.
+            Some(cell) if !pointer.is_empty() => Some((cell.row, Some(&cell.column))),
+            _ => self.of(pointer).map(|cell| (cell.row, None)),
+        }
+    }
+
     /// The cell of the first value inside an object or array.
     fn within(&self, pointer: &str) -> Option<&Cell> {
         let inside = format!("{pointer}/");
@@ -73,5 +84,25 @@ mod tests {
             assert_eq!((cell.row, cell.column.as_str()), (row, column), "{pointer}");
         }
         assert_eq!(Cells::default().of("/key"), None);
+    }
+
+    #[test]
+    fn a_column_is_not_named_for_a_value_that_no_column_fills() {
+        let mut cells = Cells::default();
+        let cell = |row, column: &str| Cell {
+            row,
+            column: column.into(),
+        };
+        cells.insert("/key".into(), cell(2, "Order"));
+        cells.insert("/lines/1/sku".into(), cell(3, "Item"));
+        for (pointer, place) in [
+            ("/key", (2, Some("Order"))),
+            ("/lines/1", (3, Some("Item"))),
+            ("/lines/1/quantity", (3, None)),
+            ("/organisation", (2, None)),
+            ("", (2, None)),
+        ] {
+            assert_eq!(cells.place_of(pointer), Some(place), "{pointer}");
+        }
     }
 }

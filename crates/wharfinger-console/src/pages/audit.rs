@@ -3,13 +3,14 @@
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
+use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::api::{self, segment};
 use crate::page::{self, Page};
-use crate::parts::{Listed, empty, pager, select, table, text_field, time};
+use crate::parts::{Filters, Listed, Who, day_after, empty, pager, stack, time, visible};
 use crate::visit::{Shared, Visit};
 
 const PATH: &str = "/console/audit";
@@ -40,68 +41,75 @@ struct Entry {
 }
 
 async fn list(visit: Visit) -> Response {
-    let names = ["kind", "key_id", "organisation", "action", "since", "until"];
-    let given = names.map(|name| (name, visit.query(name).to_owned()));
-    // A date alone is its first moment.
-    let sent = given.clone().map(|(name, value)| match name {
-        "since" | "until" if value.len() == 10 => (name, format!("{value}T00:00:00Z")),
-        _ => (name, value),
-    });
-    let mut query: Vec<_> = sent
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    query.extend([("limit", "50"), ("after", visit.query("after"))]);
+    let names = ["kind", "action", "from", "to", "organisation", "key_id"];
+    let kept = names.map(|name| (name, visit.query(name)));
+    let [since, until] = [visit.query("from").to_owned(), day_after(visit.query("to"))].map(start);
+    let query = [
+        ("kind", visit.query("kind")),
+        ("action", visit.query("action")),
+        ("since", &since),
+        ("until", &until),
+        ("organisation", visit.query("organisation")),
+        ("key_id", visit.query("key_id")),
+        ("limit", "50"),
+        ("after", visit.query("after")),
+    ];
+    let who = visit.get::<Who>("/v1/whoami").await.unwrap_or_default();
     let found: Listed<Entry> = match visit.get(&api::target("/v1/audit", &query)).await {
         Ok(found) => found,
         Err(refused) if refused.status == 400 => {
-            let content =
-                html! { (filters(&visit)) p.notice.bad role="alert" { (refused.sentence()) } };
-            return Page::new(&visit, "Audit log").show(&content);
+            let content = html! { (filters(&visit, &who)) p.notice.bad role="alert" { (visible(refused.sentence())) } };
+            return Page::new(&visit, "Audit log")
+                .status(StatusCode::BAD_REQUEST)
+                .show(&content);
         }
         Err(refused) => return page::refused(&visit, &refused),
     };
-    let kept: Vec<_> = given
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
     let content = html! {
-        (filters(&visit))
+        (filters(&visit, &who))
         @if found.data.is_empty() {
-            (empty(if found.next.is_some() { "No change of these pages fits. Older ones may." } else { "No change fits." }, &html! { a href=(PATH) { "Show all changes" } }))
+            (empty(
+                if found.next.is_some() { "No change found yet. There are older changes to search: continue with the next page." } else { "No change matches these filters." },
+                &html! { p { a href=(PATH) { "Show all changes" } } },
+            ))
         } @else {
-            (table("Changes", &rows(&found.data)))
+            div.audit { (stack("Changes", &rows(&found.data))) }
         }
         (pager(&visit, PATH, &kept, found.next.as_deref()))
     };
     Page::new(&visit, "Audit log").show(&content)
 }
 
-fn filters(visit: &Visit) -> Markup {
-    html! {
-        form.filters method="get" action=(PATH) {
-            (select("kind", "What", visit.query("kind"), &KINDS))
-            (text_field("action", "Action, such as key.revoked", visit.query("action")))
-            (text_field("key_id", "By the key", visit.query("key_id")))
-            (text_field("organisation", "Organisation", visit.query("organisation")))
-            (text_field("since", "From, such as 2026-11-30", visit.query("since")))
-            (text_field("until", "Before", visit.query("until")))
-            button type="submit" { "Filter" }
-        }
+/// A day as its first moment. What is no day is left as it is, so that the API says so.
+fn start(day: String) -> String {
+    if day.len() == 10 {
+        format!("{day}T00:00:00Z")
+    } else {
+        day
     }
+}
+
+fn filters(visit: &Visit, who: &Who) -> Markup {
+    Filters::new(visit, PATH)
+        .choice("kind", "Kind", &KINDS)
+        .text("action", "Action")
+        .days()
+        .organisation(who)
+        .text("key_id", "Changed by key")
+        .show()
 }
 
 fn rows(entries: &[Entry]) -> Markup {
     html! {
-        thead { tr { th scope="col" { "At" } th scope="col" { "Who" } th scope="col" { "Action" } th scope="col" { "Of" } th scope="col" { "Details" } } }
+        thead { tr { th scope="col" { "Time" } th scope="col" { "Changed by" } th scope="col" { "Action" } th scope="col" { "Changed" } th scope="col" { "Details" } } }
         tbody {
             @for entry in entries {
                 tr {
-                    td { (time(&entry.at)) }
-                    td { code { (entry.who) } }
-                    td { (entry.action) }
-                    td { (subject(entry)) }
-                    td { @if let Some(Value::Object(details)) = &entry.details { @for (name, value) in details { div { span.hint { (name) ": " } bdi { (plain(value)) } } } } }
+                    td.wide { (time(&entry.at)) }
+                    td data-label="Changed by" { code { (visible(&entry.who)) } }
+                    td data-label="Action" { (visible(&entry.action)) }
+                    td data-label="Changed" { (subject(entry)) }
+                    td data-label="Details" { @if let Some(Value::Object(details)) = &entry.details { div { @for (name, value) in details { div { span.hint { (visible(name)) ": " } bdi { (visible(&plain(value))) } } } } } }
                 }
             }
         }
@@ -113,9 +121,9 @@ fn subject(entry: &Entry) -> Markup {
     let page = match entry.action.split('.').next() {
         Some("organisation" | "order" | "rejection") => "organisations",
         Some("destination") if !entry.action.ends_with("deleted") => "destinations",
-        _ => return html! { code { (entry.subject) } },
+        _ => return html! { code { (visible(&entry.subject)) } },
     };
-    html! { a href=(format!("/console/{page}/{}", segment(&entry.subject))) { (entry.subject) } }
+    html! { a href=(format!("/console/{page}/{}", segment(&entry.subject))) { bdi { (visible(&entry.subject)) } } }
 }
 
 /// A value as people read it.

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::api::segment;
-use crate::parts::{Entries, Organisation, count, label};
+use crate::parts::{Entries, Organisation, count, label, visible};
 use crate::visit::{Posted, Shared, Visit};
 
 const PRODUCTS: Entries<Product> = Entries {
@@ -56,9 +56,9 @@ fn mode(organisation: &Organisation) -> Markup {
         @if organisation.catalogue == "enforced" {
             (label("enforced", "good")) " Unknown products are rejected, and orders take stock. "
         } @else {
-            (label("open", "quiet")) " Orders are not compared with the catalogue. "
+            (label("open", "quiet")) " Orders are not checked against the catalogue. "
         }
-        a href=(settings) { "Change it" }
+        a href=(settings) { "Change this setting" }
         }
     }
 }
@@ -69,13 +69,13 @@ fn rows(products: &[Product]) -> Markup {
         tbody {
             @for one in products {
                 tr {
-                    td { bdi { (one.sku.as_deref().unwrap_or("–")) } }
-                    td { bdi { (one.name.as_deref().unwrap_or_default()) } @if let Some(warehouse) = &one.warehouse { p.hint { bdi { (warehouse) } } } }
-                    td.number { (count(one.stock)) }
-                    td.number { (one.price.as_deref().unwrap_or_default()) " " (one.currency.as_deref().unwrap_or_default()) }
-                    td { (one.ean.as_deref().unwrap_or_default()) }
-                    td.number { @if let Some(id) = one.id { (id) } }
-                    td { @if one.active { (label("sold", "good")) } @else { (label("not sold", "quiet")) } }
+                    td.wide { bdi { (visible(one.sku.as_deref().unwrap_or("–"))) } }
+                    td data-label="Name" { bdi { (visible(one.name.as_deref().unwrap_or_default())) } @if let Some(warehouse) = &one.warehouse { p.hint { bdi { (visible(warehouse)) } } } }
+                    td.number data-label="Stock" { (count(one.stock)) }
+                    td.number data-label="Price" { (one.price.as_deref().unwrap_or_default()) " " (one.currency.as_deref().unwrap_or_default()) }
+                    td data-label="EAN" { (visible(one.ean.as_deref().unwrap_or_default())) }
+                    td.number data-label="Number" { @if let Some(id) = one.id { (id) } }
+                    td data-label="State" { @if one.active { (label("active", "good")) } @else { (label("not active", "quiet")) } }
                 }
             }
         }

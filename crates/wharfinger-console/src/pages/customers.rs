@@ -6,7 +6,7 @@ use axum::routing::get;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use crate::parts::{Entries, label};
+use crate::parts::{Entries, label, visible};
 use crate::visit::{Posted, Shared, Visit};
 
 const CUSTOMERS: Entries<Customer> = Entries {
@@ -50,10 +50,10 @@ fn rows(customers: &[Customer]) -> Markup {
         tbody {
             @for one in customers {
                 tr {
-                    td.number { (one.id) }
-                    td { bdi { (one.first_name.as_deref().unwrap_or_default()) " " (one.last_name.as_deref().unwrap_or_default()) } }
-                    td { bdi { (one.email.as_deref().unwrap_or_default()) } }
-                    td { @if one.wants_new_password { (label("asked for a new password", "plain")) } }
+                    td.number data-label="Number" { (one.id) }
+                    td.wide { bdi { (visible(one.first_name.as_deref().unwrap_or_default())) " " (visible(one.last_name.as_deref().unwrap_or_default())) } }
+                    td data-label="E-mail address" { bdi { (visible(one.email.as_deref().unwrap_or_default())) } }
+                    td data-label="State" { @if one.wants_new_password { (label("asked for a new password", "plain")) } }
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! `/console/keys`: API keys are listed, made, rotated and revoked.
+//! `/console/keys`: API keys are listed, created, rotated and revoked.
 
 use axum::Router;
 use axum::response::Response;
@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use crate::api::{self, Refused, segment};
 use crate::page::{self, Page};
 use crate::parts::{
-    Confirm, Listed, empty, form, is_first, label, once_field, pager, secret, table, text_field,
-    time,
+    Confirm, Listed, empty, form, is_first, label, once_field, pager, secret, stack, text_field,
+    time, visible,
 };
 use crate::visit::{AdminVisit, Posted, Shared, Visit};
 
@@ -60,12 +60,12 @@ async fn list(visit: Visit) -> Response {
     };
     let content = html! {
         div.head {
-            p.hint { "A key is for one program or one person. Its secret is shown once, when it is made." }
+            p.hint { "Use one key for each program and each person. The secret is shown once, when the key is created." }
             a.button.main href="/console/keys/new" { "New key" }
         }
-        @if visit.query("did") == "revoked" { p.notice.good role="status" { "The key was revoked. No request with it is accepted any more." } }
-        @if keys.data.is_empty() { (empty("There are no keys.", &html! {})) }
-        @else { (table("API keys", &rows(&visit, &keys.data))) }
+        @if visit.query("did") == "revoked" { p.notice.good role="status" { "The key was revoked. Requests with it are refused from now on." } }
+        @if keys.data.is_empty() { (empty("There are no keys yet.", &html! { p { a href="/console/keys/new" { "Create the first key" } } })) }
+        @else { (stack("API keys", &rows(&visit, &keys.data))) }
         (pager(&visit, PATH, &[], keys.next.as_deref()))
     };
     Page::new(&visit, "Keys").show(&content)
@@ -73,25 +73,25 @@ async fn list(visit: Visit) -> Response {
 
 fn rows(visit: &Visit, keys: &[Key]) -> Markup {
     html! {
-        thead { tr { th scope="col" { "Key" } th scope="col" { "Scopes" } th scope="col" { "Organisations" } th scope="col" { "Last used" } th scope="col" { "Made" } th scope="col" { "Actions" } } }
+        thead { tr { th scope="col" { "Key" } th scope="col" { "Scopes" } th scope="col" { "Organisations" } th scope="col" { "Last used" } th scope="col" { "Created" } th scope="col" { "Actions" } } }
         tbody {
             @for key in keys {
                 tr {
-                    td {
+                    td.wide {
                         code { (key.id) } " "
                         @if key.test { (label("test", "plain")) " " }
                         @if key.revoked_at.is_some() { (label("revoked", "quiet")) }
                         @if key.id == visit.session.key_id { (label("yours", "good")) }
                     }
-                    td { (key.scopes.join(", ")) (rates(key)) }
-                    td { @match &key.organisations { Some(codes) => (some_of(codes)), None => "all" } }
-                    td { @if let Some(at) = &key.last_used_at { (time(at)) } @else { "never" } }
-                    td {
+                    td data-label="Scopes" { span { (key.scopes.join(", ")) } (rates(key)) }
+                    td data-label="Organisations" { @match &key.organisations { Some(codes) => bdi { (visible(&some_of(codes))) }, None => "all" } }
+                    td data-label="Last used" { @if let Some(at) = &key.last_used_at { (time(at)) } @else { "never" } }
+                    td data-label="Created" {
                         (time(&key.created_at))
                         @if let Some(at) = &key.expires_at { p.hint { "expires " (time(at)) } }
                         @if let Some(at) = &key.revoked_at { p.hint { "revoked " (time(at)) } }
                     }
-                    td {
+                    td.todo {
                         @if key.revoked_at.is_none() {
                             a href=(format!("{PATH}/{}/rotate", segment(&key.id))) aria-label=(format!("Rotate {}", key.id)) { "Rotate" }
                             " · "
@@ -140,23 +140,23 @@ fn form_page(
     let content = html! {
         (once_field())
         fieldset {
-            legend { "What it may do" }
+            legend { "Scopes" }
             @for (scope, about) in SCOPES.iter().filter(|(scope, _)| visit.session.may(scope)) {
                 label.option { input type="checkbox" name="scope" value=(scope) checked[scopes.iter().any(|one| one == scope)]; span { code { (scope) } " " (about) } }
             }
         }
-        (text_field("organisations", "Organisations: codes, with commas between them. Empty for all", &value("organisations")))
-        (text_field("expires_in", "Expires after, such as 90d or 12h. Empty for never", &value("expires_in")))
+        (text_field("organisations", "Organisations (codes separated by commas, empty for all)", &value("organisations")))
+        (text_field("expires_in", "Expires after (such as 90d or 12h, empty for never)", &value("expires_in")))
         div.row {
-            (text_field("orders_per_second", "Orders a second, at most", &value("orders_per_second")))
-            (text_field("requests_per_second", "Requests a second, at most", &value("requests_per_second")))
+            (text_field("orders_per_second", "Maximum orders per second", &value("orders_per_second")))
+            (text_field("requests_per_second", "Maximum requests per second", &value("requests_per_second")))
         }
-        label.option { input type="checkbox" name="test" value="true" checked[!value("test").is_empty()]; span { "A key for tests: it may ask for failures" } }
-        div.actions { button.main type="submit" { "Make the key" } a href=(PATH) { "Cancel" } }
+        label.option { input type="checkbox" name="test" value="true" checked[!value("test").is_empty()]; span { "Test key: requests can ask for simulated failures" } }
+        div.actions { button.main type="submit" { "Create key" } a href=(PATH) { "Cancel" } }
     };
     let status = refused.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY);
     Page::new(visit, "New key").status(status).show(&html! {
-        @if let Some(refused) = refused { p.notice.bad role="alert" { (refused.sentence()) } }
+        @if let Some(refused) = refused { p.notice.bad role="alert" { (visible(refused.sentence())) } }
         div.narrow { (form(visit, PATH, &content)) }
     })
 }
@@ -193,7 +193,7 @@ async fn create(posted: Posted) -> Response {
         .await;
     let key: Result<Key, _> = made.and_then(|made| made.json());
     match key {
-        Ok(key) => shown_once(visit, "The new key", &key),
+        Ok(key) => shown_once(visit, "New key created", &key),
         Err(refused) => {
             let value = |name: &str| posted.field(name).to_owned();
             form_page(visit, &value, &scopes, Some(&refused))
@@ -203,11 +203,11 @@ async fn create(posted: Posted) -> Response {
 
 fn shown_once(visit: &Visit, title: &str, key: &Key) -> Response {
     let value = key.secret.as_deref().unwrap_or_default();
-    let next = html! { p { a href=(PATH) { "Go to the keys" } } };
+    let next = html! { p { a href=(PATH) { "Back to the keys" } } };
     secret(
         visit,
         title,
-        &[("Key id", &key.id), ("Secret", value)],
+        &[("Key ID", &key.id), ("Secret", value)],
         &next,
     )
 }
@@ -233,7 +233,7 @@ async fn rotate(posted: Posted) -> Response {
     let made = visit.send(Method::POST, &target, Some("{}".into())).await;
     let key: Result<Key, _> = made.and_then(|made| made.json());
     match key {
-        Ok(key) => shown_once(visit, "The key's new secret", &key),
+        Ok(key) => shown_once(visit, "New secret of the key", &key),
         Err(refused) => page::refused(visit, &refused),
     }
 }
@@ -244,8 +244,8 @@ async fn ask_revoke(AdminVisit(visit): AdminVisit) -> Response {
     Confirm {
         title: "Revoke this key?",
         about: html! {
-            p { "The key " code { (id) } " stops working at once, for good. Sessions of the console that began with it end." }
-            @if is_own { p.notice.warm { "You are signed in with this key. You are signed out then." } }
+            p { "The key " code { (id) } " stops working at once. This cannot be undone. Console sessions of this key end." }
+            @if is_own { p.notice.warm { "You are signed in with this key. Revoking it signs you out." } }
         },
         action: &format!("{PATH}/{}/revoke", segment(&id)),
         button: "Revoke the key",

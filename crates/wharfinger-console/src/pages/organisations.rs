@@ -1,4 +1,4 @@
-//! `/console/organisations`: organisations are listed, made and set up.
+//! `/console/organisations`: organisations are listed, created and set up.
 
 use axum::Router;
 use axum::response::Response;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::api::{self, Refused, segment};
 use crate::page::{self, Page};
-use crate::parts::{Listed, empty, form, label, pager, select, table, text_field};
+use crate::parts::{Listed, empty, form, label, pager, select, stack, text_field, visible};
 use crate::visit::{AdminVisit, Posted, Shared, Visit};
 
 const PATH: &str = "/console/organisations";
@@ -43,11 +43,11 @@ async fn list(visit: Visit) -> Response {
     };
     let content = html! {
         div.head {
-            p.hint { "Orders, keys and catalogues belong to organisations." }
+            p.hint { "Each order belongs to an organisation, such as a shop or a brand." }
             a.button.main href="/console/organisations/new" { "New organisation" }
         }
-        @if found.data.is_empty() { (empty("There are no organisations.", &html! {})) }
-        @else { (table("Organisations", &rows(&found.data))) }
+        @if found.data.is_empty() { (empty("There are no organisations yet.", &html! { p { a href="/console/organisations/new" { "Create the first organisation" } } })) }
+        @else { (stack("Organisations", &rows(&found.data))) }
         (pager(&visit, PATH, &[], found.next.as_deref()))
     };
     Page::new(&visit, "Organisations").show(&content)
@@ -59,11 +59,11 @@ fn rows(organisations: &[Organisation]) -> Markup {
         tbody {
             @for one in organisations {
                 tr {
-                    td { a href=(format!("{PATH}/{}", segment(&one.code))) { (one.code) } }
-                    td { bdi { (one.name) } }
-                    td { @if one.customer_orders_enabled { (label("accepted", "good")) } @else { (label("refused", "warm")) } }
-                    td { (one.catalogue) }
-                    td { (one.time_zone) }
+                    td.wide { a href=(format!("{PATH}/{}", segment(&one.code))) { bdi { (visible(&one.code)) } } }
+                    td data-label="Name" { bdi { (visible(&one.name)) } }
+                    td data-label="Orders" { @if one.customer_orders_enabled { (label("accepted", "good")) } @else { (label("refused", "warm")) } }
+                    td data-label="Catalogue" { (one.catalogue) }
+                    td data-label="Time zone" { (one.time_zone) }
                 }
             }
         }
@@ -80,9 +80,9 @@ async fn new(AdminVisit(visit): AdminVisit) -> Response {
 
 fn new_page(visit: &Visit, organisation: &Organisation, refused: Option<&Refused>) -> Response {
     let content = html! {
-        (text_field("code", "Code: letters, digits, - _ and . It cannot be changed later", &organisation.code))
+        (text_field("code", "Code (letters, digits, -, _ and .). Cannot be changed later", &organisation.code))
         (settings(organisation))
-        div.actions { button.main type="submit" { "Make the organisation" } a href=(PATH) { "Cancel" } }
+        div.actions { button.main type="submit" { "Create organisation" } a href=(PATH) { "Cancel" } }
     };
     let page = Page::new(visit, "New organisation");
     page.status(status(refused)).show(&html! {
@@ -96,21 +96,21 @@ fn status(refused: Option<&Refused>) -> StatusCode {
 }
 
 fn complaint(refused: Option<&Refused>) -> Markup {
-    html! { @if let Some(refused) = refused { p.notice.bad role="alert" { (refused.sentence()) } } }
+    html! { @if let Some(refused) = refused { p.notice.bad role="alert" { (visible(refused.sentence())) } } }
 }
 
 fn settings(organisation: &Organisation) -> Markup {
     html! {
         (text_field("name", "Name", &organisation.name))
-        label.option { input type="checkbox" name="customer_orders_enabled" value="true" checked[organisation.customer_orders_enabled]; span { "Orders are accepted" } }
+        label.option { input type="checkbox" name="customer_orders_enabled" value="true" checked[organisation.customer_orders_enabled]; span { "Accept orders" } }
         (select("catalogue", "Catalogue", &organisation.catalogue, &[
-            ("open", "open: orders are not compared with it"),
-            ("enforced", "enforced: unknown products are rejected, and stock is taken"),
+            ("open", "Open: orders are not checked against it"),
+            ("enforced", "Enforced: unknown products are rejected, and orders take stock"),
         ]))
-        (text_field("time_zone", "Time zone of dates without one, such as Europe/Stockholm", &organisation.time_zone))
-        (select("list_sort", "Lists of orders", &organisation.list_sort, &[
-            ("desc", "newest first"),
-            ("asc", "oldest first"),
+        (text_field("time_zone", "Time zone of dates that name none, such as Europe/Stockholm", &organisation.time_zone))
+        (select("list_sort", "Sort order of orders in lists", &organisation.list_sort, &[
+            ("desc", "Newest first"),
+            ("asc", "Oldest first"),
         ]))
     }
 }

@@ -21,6 +21,7 @@ use maud::{Markup, html};
 
 use crate::host::{NoEntry, NoSession};
 use crate::session::Sender;
+use crate::texts::visible;
 use crate::visit::{self, FORM_BYTES_MAX, Shared};
 use crate::{api, page, session};
 
@@ -70,20 +71,20 @@ async fn enter(State(host): State<Shared>, request: Request) -> Response {
 /// Asks a person whose session has ended to sign in, and keeps the form that was sent.
 pub(crate) fn needed_for_form(door: &Door, target: &str, fields: &Fields) -> Response {
     let about =
-        "Your session has ended, and nothing was changed. Sign in again: what you wrote is kept.";
+        "Your session has ended, and nothing was changed. Sign in again. What you entered is kept.";
     let kept = kept_form(target, fields);
     door.show(StatusCode::UNAUTHORIZED, target, Some(about), &kept)
 }
 
 /// Shows a form again whose token is not that of the session.
 pub(crate) fn foreign_form(target: &str, fields: &Fields, csrf: &str) -> Response {
-    let about = "This form was opened in another session, and nothing was changed yet. Check it, and send it if it is yours.";
+    let about = "This form was opened in another session, and nothing was changed yet. Check it, and send it only if it is yours.";
     again(StatusCode::FORBIDDEN, about, target, fields, csrf)
 }
 
 /// Shows a form again that cannot be looked at now.
 pub(crate) fn delayed_form(target: &str, fields: &Fields, csrf: &str) -> Response {
-    let about = "The server cannot read its store now, and nothing was changed. Send the form again in a few seconds.";
+    let about = "The server cannot read its database now, and nothing was changed. Send the form again in a few seconds.";
     again(StatusCode::SERVICE_UNAVAILABLE, about, target, fields, csrf)
 }
 
@@ -96,16 +97,16 @@ fn again(status: StatusCode, about: &str, target: &str, fields: &Fields, csrf: &
             @for (name, value) in written() { input type="hidden" name=(name) value=(value); }
             input type="hidden" name="csrf" value=(csrf);
             div.actions {
-                button.main type="submit" { "Send it" }
-                a href="/console" { "Do not send it" }
+                button.main type="submit" { "Send" }
+                a href="/console" { "Cancel" }
             }
         }
-        h2 { "What it contains" }
+        h2 { "Content of the form" }
         dl.facts {
             dt { "To" } dd { code { (own(target)) } }
             @for (name, value) in written() {
-                dt { (name) }
-                dd { pre tabindex="0" dir="auto" { (beginning(value)) } }
+                dt { (visible(name)) }
+                dd { pre tabindex="0" dir="auto" { (visible(&beginning(value))) } }
             }
         }
     };
@@ -165,11 +166,11 @@ impl Door {
                 input type="hidden" name="csrf" value=(session::csrf(&self.token));
                 input type="hidden" name="next" value=(next);
                 (kept)
-                label.field { span { "Key id" } input name="id" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus; }
+                label.field { span { "Key ID" } input name="id" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus; }
                 label.field { span { "Secret" } input type="password" name="secret" autocomplete="current-password" required; }
                 button.main type="submit" { "Sign in" }
             }
-            p.hint { "You sign in with an API key. An administrator makes one with " code { "wharfinger key create" } "." }
+            p.hint { "Sign in with an API key. An administrator creates keys on the page Keys, or with " code { "wharfinger key create" } "." }
         };
         let mut response = page::bare(status, "Sign in", &content);
         let cookie = session::sign_in_cookie(&self.token, self.is_secure);
@@ -251,7 +252,7 @@ async fn sign_in(State(host): State<Shared>, request: Request) -> Response {
             let response = if target.is_empty() {
                 page::redirect(own(field("next")))
             } else {
-                let about = "You are signed in. What you wrote has not been sent yet.";
+                let about = "You are signed in. What you entered was not sent yet.";
                 again(StatusCode::OK, about, target, &kept, &session::csrf(&token))
             };
             return with_cookie(response, &token, client.is_secure);
@@ -266,7 +267,7 @@ fn sentence(refused: &NoEntry) -> (StatusCode, String) {
     match refused {
         NoEntry::WrongKey => (
             StatusCode::UNAUTHORIZED,
-            "The key id or the secret is wrong, or the key is no longer valid.".to_owned(),
+            "The key ID or the secret is wrong, or the key is no longer valid.".to_owned(),
         ),
         NoEntry::TooManyAttempts { retry_after_s } => (
             StatusCode::TOO_MANY_REQUESTS,

@@ -12,6 +12,7 @@ use wharfinger_client::source::Kept;
 use super::forms::form;
 use super::words::count;
 use crate::api::{Refused, segment};
+use crate::texts::visible;
 use crate::visit::{Posted, Visit};
 
 /// Entries of one paste.
@@ -80,12 +81,12 @@ pub(crate) async fn load(posted: &Posted, code: &str, what: &str) -> Result<Load
 fn entries(text: &str) -> Result<Vec<Value>, String> {
     let text = text.trim();
     if text.is_empty() {
-        return Err("Paste at least one row below the names of the columns.".to_owned());
+        return Err("Paste the column names and at least one row.".to_owned());
     }
     if text.starts_with(['[', '{']) {
         let values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
         let values: Result<Vec<_>, _> = values.collect();
-        let values = values.map_err(|error| format!("The text is not JSON: {error}."))?;
+        let values = values.map_err(|error| format!("The text is not valid JSON: {error}."))?;
         let all = values.into_iter().flat_map(|value| match value {
             Value::Array(items) => items,
             other @ (Value::Null
@@ -106,7 +107,7 @@ fn entries(text: &str) -> Result<Vec<Value>, String> {
         .map_err(|error| format!("{error:#}"))?;
     if table.rows.len() > ENTRIES_MAX {
         return Err(format!(
-            "A paste may have {} rows.",
+            "At most {} rows can be imported at once.",
             count(ENTRIES_MAX as u64)
         ));
     }
@@ -157,11 +158,11 @@ pub(crate) fn paste_form(
     let content = html! {
         input type="hidden" name="organisation" value=(code);
         label.field {
-            span { "Rows: CSV with the names of the columns first, or JSON" }
+            span { "Rows as CSV with column names in the first row, or JSON" }
             textarea.code name="entries" rows="8" spellcheck="false" placeholder=(example) { (pasted) }
         }
-        p.hint { "Columns: " code { (example.lines().next().unwrap_or_default()) } ". Empty cells stay as they are." }
-        div.actions { button.main type="submit" { "Load" } }
+        p.hint { "Columns: " code { (example.lines().next().unwrap_or_default()) } ". Empty cells change nothing." }
+        div.actions { button.main type="submit" { "Import" } }
     };
     html! { div.paste { (form(visit, action, &content)) } }
 }
@@ -176,15 +177,15 @@ impl Loaded {
     pub(crate) fn show(&self) -> Markup {
         html! {
             p.notice.good[self.is_whole()].warm[!self.is_whole()] role="status" {
-                (count(self.received)) " read: " (count(self.created)) " new, " (count(self.updated)) " changed, "
+                (count(self.received)) " received: " (count(self.created)) " created, " (count(self.updated)) " updated, "
                 (count(self.unchanged)) " unchanged, " (count(self.rejected)) " rejected."
             }
             @if !self.is_whole() {
                 ol.results {
                     @for entry in self.results.iter().take(SHOWN_MAX) {
                         li {
-                            p.result { span.hint { "Entry " (entry.index + 1) } }
-                            ul { @for fault in &entry.errors { li { p { (fault.message) } p.hint { code { (fault.pointer) } } } } }
+                            p.result { span.hint { "Row " (entry.index + 1) } }
+                            ul { @for fault in &entry.errors { li { p { (visible(&fault.message)) } p.hint { code { (visible(&fault.pointer)) } } } } }
                         }
                     }
                 }
@@ -218,8 +219,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_told() {
         for (text, sentence) in [
-            (" ", "Paste at least one row"),
-            ("{\"a\"", "The text is not JSON"),
+            (" ", "Paste the column names"),
+            ("{\"a\"", "The text is not valid JSON"),
             (
                 "sku,stock\nA,1,2\n",
                 "Row 2 has 3 cells, and there are 2 columns.",

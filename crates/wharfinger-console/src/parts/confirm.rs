@@ -31,7 +31,7 @@ impl Confirm<'_> {
             (self.about)
             div.actions {
                 button.danger type="submit" { (self.button) }
-                a href=(self.back) { "Leave it as it is" }
+                a href=(self.back) { "Cancel" }
             }
         };
         Page::new(visit, self.title).show(&form(visit, self.action, &content))
@@ -48,7 +48,7 @@ pub(crate) fn secret(
     let content = html! {
         div.secret {
             @for (name, value) in values { p { (name) } code { (value) } }
-            p.hint { "Copy it now. The server keeps only a hash of it, so nobody can show it again." }
+            p.hint { "Copy the secret now. It cannot be shown again." }
         }
         (next)
     };

@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 
 use super::bulk::{Loaded, NotLoaded, load, paste_form};
 use super::forms::text_field;
-use super::lists::{Listed, empty, pager, table};
+use super::lists::{Listed, empty, pager, stack};
 use crate::api::{self, segment};
 use crate::page::{self, Page};
+use crate::texts::visible;
 use crate::visit::{Posted, Visit};
 
 /// A page of entries.
@@ -83,9 +84,9 @@ impl<T: DeserializeOwned> Entries<T> {
         let organisation = match organisation(visit, named).await {
             Ok(Some(organisation)) => organisation,
             Ok(None) => {
-                let next = html! { a href="/console/organisations/new" { "Make the first one" } };
+                let next = html! { a href="/console/organisations/new" { "Create the first organisation" } };
                 return Page::new(visit, self.title)
-                    .show(&empty("There are no organisations.", &next));
+                    .show(&empty("There are no organisations yet.", &next));
             }
             Err(told) => return told,
         };
@@ -110,19 +111,22 @@ impl<T: DeserializeOwned> Entries<T> {
         let content = html! {
             @match &loaded {
                 Some(Ok(loaded)) => (loaded.show()),
-                Some(Err(why)) => p.notice.bad role="alert" { (why.sentence()) },
+                Some(Err(why)) => p.notice.bad role="alert" { (visible(why.sentence())) },
                 None => {}
             }
             ((self.about)(&organisation))
             form.filters method="get" action=(self.path) {
-                (text_field("organisation", "Organisation", code))
                 @for (name, label) in self.searches { (text_field(name, label, visit.query(name))) }
-                button type="submit" { "Search" }
+                (text_field("organisation", "Organisation", code))
+                div.filter-buttons { button type="submit" { "Filter" } }
             }
-            @if found.data.is_empty() { (empty(&format!("There are no such {}.", self.what), &html! {})) }
-            @else { (table(self.label, &(self.rows)(&found.data))) }
+            @if found.data.is_empty() { (empty(
+                &format!("No {} found.", self.what),
+                &html! { p { "Change the filters, or add " (self.what) " with the form below." } },
+            )) }
+            @else { (stack(self.label, &(self.rows)(&found.data))) }
             (pager(visit, self.path, &kept, found.next.as_deref()))
-            h2 { "Add or change " (self.what) }
+            h2 { "Add or update " (self.what) }
             (paste_form(visit, self.path, code, self.example, pasted))
         };
         Page::new(visit, self.title).status(status).show(&content)

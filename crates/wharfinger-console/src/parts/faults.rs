@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::count;
 use super::rejections::Fault;
-use crate::texts::{self, Piece, Place, Row, excerpt, fault_at, locate};
+use crate::texts::{self, Piece, Place, Row, excerpt, fault_at, locate, visible};
 
 /// Most faults of one order that a page shows.
 pub(crate) const FAULTS_MAX: usize = 50;
@@ -76,7 +76,7 @@ pub(crate) fn marked_order(text: &str, faults: &[Fault], prefix: &str) -> Markup
     let without_place = (0..placed.faults.len()).filter(|at| placed.places[*at].is_none());
     html! {
         @for number in without_place { (said(&placed.faults[number])) }
-        div.source role="group" aria-label="The order as JSON, with what is wrong" {
+        div.source role="group" aria-label="The order as JSON, with its errors" {
             @for row in &rows { (line(row, &placed, prefix)) }
         }
         (more(placed.left_out))
@@ -87,7 +87,7 @@ pub(crate) fn marked_order(text: &str, faults: &[Fault], prefix: &str) -> Markup
 pub(crate) fn more(left_out: usize) -> Markup {
     html! {
         @if left_out > 0 {
-            p.hint { (count(left_out as u64)) " more faults are not shown. Mend these first." }
+            p.hint { (count(left_out as u64)) " more errors are not shown." }
         }
     }
 }
@@ -128,28 +128,6 @@ pub(crate) fn said(fault: &Fault) -> Markup {
             p.what dir="auto" { (visible(&fault.message)) }
             @if let Some(hint) = &fault.hint { p.helps dir="auto" { (visible(hint)) } }
             @if let Some(rule) = &fault.rule { p.hint { "Expected: " (rule) } }
-        }
-    }
-}
-
-/// Whether a character of a text from outside is not seen, or changes the direction of what is around it.
-pub(crate) fn is_hidden(letter: char) -> bool {
-    let is_control = letter.is_control() && !matches!(letter, '\n' | '\t' | '\r');
-    is_control
-        || matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-}
-
-/// A text from outside in which nothing is invisible, and nothing changes the direction of what is around it.
-pub(crate) fn visible(text: &str) -> Markup {
-    if !text.contains(is_hidden) {
-        return html! { (text) };
-    }
-    html! {
-        @for part in text.split_inclusive(is_hidden) {
-            @let last = part.chars().next_back().filter(|letter| is_hidden(*letter));
-            @let rest = &part[..part.len() - last.map_or(0, char::len_utf8)];
-            (rest)
-            @if let Some(letter) = last { span.sign { (format!("\\u{:04x}", u32::from(letter))) } }
         }
     }
 }
@@ -195,7 +173,7 @@ mod tests {
             .collect();
         let made = marked_order(&order, &faults, "m").into_string();
         assert_eq!(made.matches("<mark").count(), FAULTS_MAX);
-        assert!(made.contains("9,950 more faults"), "{made}");
+        assert!(made.contains("9,950 more errors"), "{made}");
         assert!(made.len() < 40_000, "{}", made.len());
     }
 

@@ -35,10 +35,9 @@ pub(crate) fn select(name: &str, label: &str, chosen: &str, choices: &[(&str, &s
     }
 }
 
-/// The choice of a dialect.
-pub(crate) fn dialect_field(chosen: &str) -> Markup {
+/// All dialects, and all of them together.
+pub(crate) fn dialect_choices() -> Vec<(&'static str, &'static str)> {
     let ids = wharfinger_client::source::dialect_ids();
     let ids = ids.into_iter().map(|id| (id, id));
-    let choices: Vec<_> = [("", "All")].into_iter().chain(ids).collect();
-    select("dialect", "Dialect", chosen, &choices)
+    [("", "All")].into_iter().chain(ids).collect()
 }

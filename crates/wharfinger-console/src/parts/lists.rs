@@ -44,6 +44,12 @@ pub(crate) fn table(label: &str, content: &Markup) -> Markup {
     frame(label, &html! { table { (content) } })
 }
 
+/// A table whose rows become cards on a narrow screen. Cells have the name of their column in `data-label`; the cell that
+/// names the row has the class `wide`.
+pub(crate) fn stack(label: &str, content: &Markup) -> Markup {
+    frame(label, &html! { table.stack { (content) } })
+}
+
 /// The frame of a table that has a class of its own.
 pub(crate) fn frame(label: &str, table: &Markup) -> Markup {
     html! {

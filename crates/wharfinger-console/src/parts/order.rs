@@ -4,10 +4,10 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::faults::visible;
 use super::lists::frame;
 use super::words::time;
 use crate::api;
+use crate::texts::visible;
 
 /// The attributes of an order that pages show. Numbers keep their spelling.
 #[derive(Debug, Default, Deserialize)]
@@ -133,7 +133,7 @@ impl Customer {
         html! {
             @if !name.is_empty() { bdi { (visible(&name)) } }
             @else if let Some(other) = other { bdi { (visible(other)) } }
-            @else { span.hint { "not named" } }
+            @else { span.hint { "not given" } }
         }
     }
 }
@@ -176,8 +176,8 @@ pub(crate) fn lines(order: &Order, shown_max: usize) -> Markup {
     let has_price = order.lines.iter().any(|line| line.unit_price.is_some());
     let left_out = order.lines.len().saturating_sub(shown_max);
     html! {
-        (frame("Lines", &html! {
-            table.lines {
+        (frame("Order lines", &html! {
+            table.lines.stack {
                 thead {
                     tr {
                         th scope="col" { "Article" }
@@ -189,11 +189,11 @@ pub(crate) fn lines(order: &Order, shown_max: usize) -> Markup {
                 tbody {
                     @for line in order.lines.iter().take(shown_max) {
                         tr {
-                            td { (text(line.sku.as_ref().or(line.ean.as_ref()).or(line.product_id.as_ref()))) }
-                            td { (text(line.description.as_ref())) }
-                            td.number { @if let Some(quantity) = &line.quantity { (quantity.get()) } }
+                            td.wide { (text(line.sku.as_ref().or(line.ean.as_ref()).or(line.product_id.as_ref()))) }
+                            td data-label="Description" { (text(line.description.as_ref())) }
+                            td.number data-label="Quantity" { @if let Some(quantity) = &line.quantity { (quantity.get()) } }
                             @if has_price {
-                                td.number {
+                                td.number data-label="Unit price" {
                                     @if let Some(price) = &line.unit_price {
                                         (price) " " (line.currency.as_ref().or(order.currency.as_ref()).map_or("", String::as_str))
                                     }
@@ -205,7 +205,7 @@ pub(crate) fn lines(order: &Order, shown_max: usize) -> Markup {
             }
         }))
         @if left_out > 0 {
-            p.hint { (super::count(left_out as u64)) " more lines are in the text of the order." }
+            p.hint { (super::count(left_out as u64)) " more lines are not shown. They are in the text of the order." }
         }
     }
 }

@@ -129,8 +129,9 @@ pub(crate) async fn resubmit(
     let verdict = read.and_then(|read| read.results.into_iter().next());
     verdict.ok_or_else(|| Refused {
         status: 422,
+        code: String::new(),
         title: "Not sent".to_owned(),
-        detail: "The text has no order. Write one JSON object".to_owned(),
+        detail: "The text contains no order. Enter one JSON object".to_owned(),
         errors: Vec::new(),
     })
 }

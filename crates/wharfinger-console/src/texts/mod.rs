@@ -9,9 +9,11 @@ mod marks;
 mod places;
 mod pretty;
 mod scan;
+mod visible;
 
 pub(crate) use self::edit::{Change, apply, literal, plain};
 pub(crate) use self::fault::{fault_at, is_json};
 pub(crate) use self::marks::{Piece, Row, excerpt, marked};
 pub(crate) use self::places::{Place, locate, token_of};
 pub(crate) use self::pretty::pretty;
+pub(crate) use self::visible::{is_hidden, visible, visible_text};

@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use super::forwarded::Proxies;
 use super::framing::{Doubts, HEAD_BYTES_MAX, Watched};
 use super::guard;
+use super::long_head::LongHead;
 use super::pace::Pace;
 use super::paced::Paced;
 use super::seats::{InProgress, Seated, Seats, ServedBody, Serving, Share, counted_as};
@@ -305,7 +306,7 @@ where
     } else if is_out_of_memory(&error) {
         Some(plain_answer("503 Service Unavailable", &retry_after(), ""))
     } else {
-        None
+        LongHead::cause_of(&error).map(LongHead::answer)
     };
     let is_answered = answer.is_some() || error.is_parse_too_large();
     if let Some(answer) = answer {

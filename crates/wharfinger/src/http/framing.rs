@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::long_head::LongHead;
 use crate::runtime::budget::Lease;
 
 /// Longest head, or line before a chunk, in bytes. hyper refuses longer heads.
@@ -150,7 +151,8 @@ impl Watch {
         let Some(at) = memchr::memchr(b'\n', bytes) else {
             self.lines.extend_from_slice(bytes);
             self.note_head_bytes();
-            if self.lines.len() > HEAD_BYTES_MAX {
+            // A head that is too long is refused at once.
+            if self.lines.len() > HEAD_BYTES_MAX && self.state != State::Head {
                 self.state = State::Lost;
             }
             return &[];
@@ -178,6 +180,10 @@ impl Watch {
         if self.state == State::Head {
             self.head_bytes = self.lines.len();
         }
+    }
+
+    fn has_long_head(&self) -> bool {
+        self.state == State::Head && self.lines.len() >= HEAD_BYTES_MAX
     }
 
     fn behind_head(&mut self) -> State {
@@ -259,7 +265,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let read = &buffer.filled()[before..];
         this.is_ahead = is_at_head && read.len() >= READ_BYTES_AHEAD;
         this.watch.see(read);
-        Poll::Ready(this.hold_head())
+        this.hold_head()?;
+        // A head that ends clears its lines.
+        if this.watch.has_long_head() {
+            return Poll::Ready(Err(LongHead::of(&this.watch.lines).into()));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -14,6 +14,7 @@ pub mod fuzzing;
 mod guard;
 pub mod health;
 mod http2;
+mod long_head;
 mod metrics;
 pub mod openapi;
 mod pace;

@@ -189,7 +189,25 @@ fn heads_are_bounded_each_and_together() {
         .exchange(&with_head(380_000))
         .expect("it is told why");
     assert_eq!(refused.status, 431);
+    assert_eq!(
+        refused.header("content-type"),
+        Some("application/problem+json")
+    );
+    assert_eq!(refused.json()["status"], 431);
     assert!(too_large.is_closed());
+    // A person gets a page.
+    let many = (0..10_000)
+        .map(|at| format!("&parameter{at}=1"))
+        .collect::<String>();
+    let page = Request::new("GET", &format!("/console/orders?a=b{many}"));
+    let page = Connection::open(server.address).exchange(&page);
+    let page = page.expect("it is told why");
+    assert_eq!(page.status, 431);
+    assert!(
+        page.text().contains("<h1>The address is too long</h1>"),
+        "{}",
+        page.text()
+    );
     let before_kib = server.memory_peak_kib();
     let half = |bytes: usize| {
         let request = with_head(bytes).bytes();

@@ -1,14 +1,14 @@
 //! `/console/batches`.
 
 use axum::response::Response;
+use http::StatusCode;
 use maud::{Markup, html};
 
 use super::receipt::{Receipt, address, counts};
 use crate::api;
 use crate::page::{self, Page};
 use crate::parts::{
-    Listed, Who, count, dialect_field, empty, frame, next_day, outcome, pager, select, text_field,
-    time, visible,
+    Filters, Listed, Who, count, day_after, empty, frame, outcome, pager, time, visible,
 };
 use crate::visit::Visit;
 
@@ -22,13 +22,8 @@ const STATES: [(&str, &str); 4] = [
 pub(super) async fn show(visit: Visit) -> Response {
     let from = visit.query("from");
     let before = day_after(visit.query("to"));
-    let start = if from.parse::<jiff::civil::Date>().is_ok() {
-        format!("{from}T00:00:00Z")
-    } else {
-        String::new()
-    };
     let query = [
-        ("received_after", start.as_str()),
+        ("received_after", from),
         ("received_before", &before),
         ("status", visit.query("status")),
         ("organisation", visit.query("organisation")),
@@ -43,17 +38,29 @@ pub(super) async fn show(visit: Visit) -> Response {
         .await;
     let listed = match listed {
         Ok(listed) => listed,
-        Err(refused) => return page::refused_list(&visit, &refused),
+        Err(refused) if refused.status == 400 && !refused.is_not_found() => {
+            let content = html! {
+                (filters(&visit, &who))
+                p.notice.bad role="alert" { (visible(refused.sentence())) }
+            };
+            return Page::new(&visit, "Batches")
+                .status(StatusCode::BAD_REQUEST)
+                .show(&content);
+        }
+        Err(refused) => return page::refused(&visit, &refused),
     };
     let names = ["from", "to", "status", "organisation", "dialect", "key_id"];
     let kept = names.map(|name| (name, visit.query(name)));
     let is_filtered = kept.iter().any(|(_, value)| !value.is_empty());
     let content = html! {
         (filters(&visit, &who))
+        (senders(&visit, &kept))
         @if listed.data.is_empty() && is_filtered {
-            (empty("No batch is like this.", &html! { p { a href="/console/batches" { "Show all batches" } } }))
+            (empty("No batch matches these filters.", &html! { p { a href="/console/batches" { "Show all batches" } } }))
         } @else if listed.data.is_empty() {
-            (empty("No batch has come in yet.", &html! { p { a href="/console/upload" { "Upload a file of orders" } } }))
+            (empty("No batch was received yet.", &html! {
+                @if visit.session.may("orders:write") { p { a href="/console/upload" { "Upload a file of orders" } } }
+            }))
         } @else {
             (table(&listed.data))
         }
@@ -62,22 +69,31 @@ pub(super) async fn show(visit: Visit) -> Response {
     Page::new(&visit, "Batches").show(&content)
 }
 
-/// The day after a day, as a time of the API: a person names the last day that is shown.
-fn day_after(day: &str) -> String {
-    let next = next_day(day);
-    next.map_or_else(String::new, |next| format!("{next}T00:00:00Z"))
+fn filters(visit: &Visit, who: &Who) -> Markup {
+    Filters::new(visit, "/console/batches")
+        .choice("status", "Status", &STATES)
+        .days()
+        .organisation(who)
+        .dialect()
+        .sender()
+        .show()
 }
 
-fn filters(visit: &Visit, who: &Who) -> Markup {
+/// Links to the batches of all keys, and to those of the person's own key.
+fn senders(visit: &Visit, kept: &[(&str, &str)]) -> Markup {
+    let own = visit.session.key_id.as_str();
+    let of = |key: &str| {
+        let others = kept.iter().filter(|(name, _)| *name != "key_id").copied();
+        api::target(
+            "/console/batches",
+            &Vec::from_iter(others.chain([("key_id", key)])),
+        )
+    };
+    let chosen = visit.query("key_id");
     html! {
-        form.filters method="get" action="/console/batches" {
-            label.field { span { "From day (UTC)" } input type="date" name="from" value=(visit.query("from")); }
-            label.field { span { "To day (UTC)" } input type="date" name="to" value=(visit.query("to")); }
-            (select("status", "Status", visit.query("status"), &STATES))
-            (who.organisation_field(visit.query("organisation")))
-            (dialect_field(visit.query("dialect")))
-            (text_field("key_id", "Sender (key id)", visit.query("key_id")))
-            button type="submit" { "Show" }
+        nav.switch aria-label="Senders" {
+            a href=(of("")) aria-current=[chosen.is_empty().then_some("true")] { "Sent by any key" }
+            a href=(of(own)) aria-current=[(chosen == own).then_some("true")] { "Sent by my key" }
         }
     }
 }
@@ -89,7 +105,7 @@ fn table(receipts: &[Receipt]) -> Markup {
                 thead {
                     tr {
                         th scope="col" { "Received" }
-                        th scope="col" { "Sender" }
+                        th scope="col" { "Sent by key" }
                         th scope="col" { "Organisation" }
                         th scope="col" { "Dialect" }
                         th.number scope="col" { "Orders" }
@@ -110,14 +126,14 @@ fn row(receipt: &Receipt) -> Markup {
                 a href=(address(&receipt.id)) { (time(&receipt.received_at)) }
                 @if let Some(file) = &receipt.file_name { p.hint { bdi { (visible(file)) } } }
             }
-            td data-label="Sender" { code { (receipt.key_id) } }
+            td data-label="Sent by key" { code { (receipt.key_id) } }
             td data-label="Organisation" { (organisations(receipt)) }
             td data-label="Dialect" { (receipt.dialect) }
             td.number data-label="Orders" { (count(receipt.received)) }
             td data-label="Outcomes" {
                 (counts(receipt))
                 @if receipt.mended > 0 { p.hint { (count(receipt.mended)) " mended since" } }
-                @if receipt.mends.is_some() { p.hint { "mends an earlier batch" } }
+                @if receipt.mends.is_some() { p.hint { "mends another batch" } }
             }
             td data-label="Status" { (outcome(&receipt.status)) }
         }
@@ -134,17 +150,5 @@ pub(super) fn organisations(receipt: &Receipt) -> Markup {
         @for (at, code) in shown.iter().enumerate() { @if at > 0 { ", " } bdi { (visible(code)) } }
         @if shown.is_empty() { span.hint { "none" } }
         @else if more > 0 { " and " (count(more)) " more" }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_day_is_shown_whole() {
-        assert_eq!(day_after("2026-12-31"), "2027-01-01T00:00:00Z");
-        assert_eq!(day_after("yesterday"), "");
-        assert_eq!(day_after(""), "");
     }
 }

@@ -7,6 +7,7 @@ use super::receipt::{Receipt, address};
 use crate::api::{self, Refused};
 use crate::parts::{
     Listed, Rejection, count, empty, marked_order, outcome, pager, rejection, said, visible,
+    visible_text,
 };
 use crate::visit::Visit;
 
@@ -29,7 +30,7 @@ pub(super) async fn show(visit: &Visit, receipt: &Receipt) -> Result<Markup, Ref
     let kept = [("outcome", visit.query("outcome"))];
     let may_mend = visit.session.may("orders:write");
     Ok(html! {
-        @if found.is_empty() { (empty("The batch has no rejected order.", &html! {})) }
+        @if found.is_empty() { (empty("No order of this batch was rejected.", &html! {})) }
         @for found in found.iter().flatten() { (one(found, may_mend)) }
         (pager(visit, &address(&receipt.id), &kept, listed.next.as_deref()))
     })
@@ -38,19 +39,20 @@ pub(super) async fn show(visit: &Visit, receipt: &Receipt) -> Result<Markup, Ref
 fn one(found: &Rejection, may_mend: bool) -> Markup {
     let place = format!("o{}-", found.index);
     let name = found.name();
+    let label = visible_text(&name);
     let mend = format!("/console/rejections/{}", api::segment(&found.id));
     html! {
-        section.rejected aria-label=(format!("Rejected order {name}")) {
+        section.rejected aria-label=(format!("Rejected order {label}")) {
             div.bar {
                 h3 { bdi { (visible(&name)) } }
                 span.hint { "Order " (count(found.index + 1)) @if let Some(organisation) = &found.organisation { " of " bdi { (visible(organisation)) } } }
                 (outcome(&found.status))
                 @if let Some(by) = &found.mended_by {
-                    a href={ "/console/orders/" (api::segment(&by.order_id)) } aria-label={ "The order that mended " (name) } { "Its order" }
+                    a href={ "/console/orders/" (api::segment(&by.order_id)) } aria-label={ "View the accepted order of " (label) } { "View order" }
                 } @else if may_mend && found.status == "open" {
-                    a.button href=(mend) aria-label={ "Mend " (name) } { "Mend" }
+                    a.button href=(mend) aria-label={ "Mend " (label) } { "Mend" }
                 } @else {
-                    a href=(mend) { "See it" }
+                    a href=(mend) aria-label={ "View " (label) } { "View" }
                 }
             }
             @match found.text() {

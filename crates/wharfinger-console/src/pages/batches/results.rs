@@ -49,7 +49,7 @@ pub(super) async fn show(visit: &Visit, receipt: &Receipt, shown: &str) -> Resul
     let kept = [("outcome", visit.query("outcome"))];
     Ok(html! {
         @if listed.data.is_empty() {
-            (empty("The batch has no such order.", &html! {}))
+            (empty("No order of this batch has this outcome.", &html! {}))
         } @else {
             (table(&listed.data))
         }
@@ -63,11 +63,11 @@ fn table(rows: &[Became]) -> Markup {
             table.stack {
                 thead {
                     tr {
-                        th.number scope="col" { "Place" }
+                        th.number scope="col" { "Position" }
                         th scope="col" { "Order" }
                         th scope="col" { "Organisation" }
                         th scope="col" { "Outcome" }
-                        th scope="col" { "What became of it" }
+                        th scope="col" { "Details" }
                     }
                 }
                 tbody { @for row in rows { (became(row)) } }
@@ -81,14 +81,14 @@ fn became(row: &Became) -> Markup {
         .key
         .as_deref()
         .or(row.name.as_deref())
-        .unwrap_or("without key");
+        .unwrap_or("Order without a key");
     let rejection = row
         .rejection_id
         .as_deref()
         .map(|id| format!("/console/rejections/{}", api::segment(id)));
     html! {
         tr {
-            td.number data-label="Place" { (count(row.index + 1)) @if let Some(line) = row.line { span.hint { " line " (line) } } }
+            td.number data-label="Position" { (count(row.index + 1)) @if let Some(line) = row.line { span.hint { " line " (line) } } }
             td.wide data-label="Order" {
                 @if let Some(order) = &row.order_id {
                     a href={ "/console/orders/" (api::segment(order)) } { bdi { (visible(name)) } }
@@ -100,14 +100,14 @@ fn became(row: &Became) -> Markup {
             }
             td data-label="Organisation" { @match &row.organisation { Some(code) => bdi { (visible(code)) }, None => span.hint { "none" } } }
             td data-label="Outcome" { (outcome(&row.outcome)) }
-            td data-label="What became of it" {
+            td data-label="Details" {
                 @if let Some(revision) = row.revision { "revision " (count(revision)) }
                 @if let Some(number) = row.number { ", number " (number) }
                 @if let Some(fault) = row.errors.first() {
                     p dir="auto" { (visible(&fault.message)) }
                     @if row.errors.len() > 1 { p.hint { "and " (count(row.errors.len() as u64 - 1)) " more" } }
                 }
-                @if row.outcome == "withheld" { "valid, but its batch was refused as a whole" }
+                @if row.outcome == "withheld" { "Valid, but not stored because its batch was refused as a whole" }
                 @if let Some(warning) = row.warnings.first() { p.hint dir="auto" { "Warning: " (visible(&warning.message)) } }
             }
         }

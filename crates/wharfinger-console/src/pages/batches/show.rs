@@ -53,17 +53,18 @@ fn facts(receipt: &Receipt) -> Markup {
     html! {
         dl.facts {
             dt { "Status" } dd { (outcome(&receipt.status)) }
-            dt { "Received" } dd { (time(&receipt.received_at)) ", answered after " (count(receipt.duration_ms)) " ms" }
-            dt { "Sender" } dd { "key " code { (receipt.key_id) } ", dialect " (receipt.dialect) }
+            dt { "Received" } dd { (time(&receipt.received_at)) ", answered in " (count(receipt.duration_ms)) " ms" }
+            dt { "Sent by key" } dd { code { (receipt.key_id) } }
+            dt { "Dialect" } dd { (receipt.dialect) }
             dt { "Organisation" } dd { (organisations(receipt)) }
             dt { "Orders" } dd { (count(receipt.received)) @if receipt.warned > 0 { ", " (count(receipt.warned)) " of them with warnings" } }
             @if receipt.rejected > 0 {
                 dt { "Mended" } dd { (count(receipt.mended)) " of " (count(receipt.rejected)) " rejected" }
             }
             @if let Some(mends) = &receipt.mends {
-                dt { "Mends" } dd { a href=(address(mends)) { "the batch " code { (mends) } } }
+                dt { "Mends batch" } dd { a href=(address(mends)) { code { (mends) } } }
             }
-            dt { "Batch" } dd { code { (receipt.id) } }
+            dt { "Batch ID" } dd { code { (receipt.id) } }
         }
     }
 }
@@ -76,10 +77,10 @@ fn warnings(receipt: &Receipt) -> Markup {
                 summary { "Warnings (" (count(receipt.warned)) @if receipt.warned == 1 { " order)" } @else { " orders)" } }
                 ul {
                     @for kind in shown {
-                        li dir="auto" { (visible(&kind.warning.message)) span.hint { " First in order " (kind.index + 1) "." } }
+                        li dir="auto" { (visible(&kind.warning.message)) span.hint { " First in order " (kind.index + 1) " of the batch." } }
                     }
                 }
-                @if shown.len() < receipt.warnings.len() { p.hint { "and more kinds" } }
+                @if shown.len() < receipt.warnings.len() { p.hint { "More kinds of warnings are not shown." } }
             }
         }
     }

@@ -118,7 +118,7 @@ fn facts(one: &Destination) -> Markup {
                 dt { "Requests at the same time" } dd { (one.parallel) ", in order by " (one.order) }
                 dt { "Time for a request" } dd { (one.timeout_s) " s" }
             }
-            dt { "Made" } dd { (time(&one.created_at)) }
+            dt { "Created" } dd { (time(&one.created_at)) }
         }
     }
 }

@@ -7,13 +7,13 @@ use crate::visit::Posted;
 
 /// The changes that can be made: their names in the form, and what a person reads.
 pub(super) const HOWS: &[(&str, &str)] = &[
-    ("hint", "Take what the hint of each order gives"),
-    ("set", "Set to a value"),
-    ("replace", "Replace a text in the value"),
+    ("hint", "Use the suggestion for each order"),
+    ("set", "Set a new value"),
+    ("replace", "Find and replace in the value"),
     ("remove", "Remove the attribute"),
     (
         "none",
-        "Send as they are, after a product, a customer or an organisation was added",
+        "Change nothing. For example after a missing product, customer or organisation was added",
     ),
 ];
 
@@ -43,10 +43,10 @@ impl<'p> Wanted<'p> {
             by: posted.field("by"),
         };
         if !HOWS.iter().any(|(name, _)| *name == wanted.how) {
-            return Err("Choose what to change.");
+            return Err("Select a change.");
         }
         if wanted.how == "replace" && wanted.from.is_empty() {
-            return Err("Write the text that is replaced.");
+            return Err("Enter the text to find.");
         }
         Ok(wanted)
     }
@@ -65,7 +65,7 @@ impl<'p> Wanted<'p> {
     pub(super) fn make(&self, found: &Rejection, cause: &Cause<'_>) -> Result<Made, &'static str> {
         let text = found.text().ok_or("Its text is no longer kept.")?;
         if !is_json(text) {
-            return Err("Its text is no JSON: mend it on its own page.");
+            return Err("It is not valid JSON. Mend it on its own page.");
         }
         if self.how == "none" {
             return Ok(Made {
@@ -83,7 +83,7 @@ impl<'p> Wanted<'p> {
         let mut changes = Vec::new();
         let mut values = Vec::new();
         for (fault, place) in faults.iter().zip(places) {
-            let place = place.ok_or("The attribute is not found in it.")?;
+            let place = place.ok_or("It does not have the attribute.")?;
             let Some((pointer, change)) = self.change(text, fault, &place) else {
                 continue;
             };
@@ -103,14 +103,14 @@ impl<'p> Wanted<'p> {
             changes.push((pointer, change));
         }
         if changes.is_empty() {
-            return Err("Nothing changes in it.");
+            return Err("Nothing would change.");
         }
         let changes: Vec<_> = changes
             .iter()
             .map(|(pointer, change)| (pointer.as_str(), change.clone()))
             .collect();
         let text = apply(text, &changes)
-            .ok_or("This change cannot be made in it: mend it on its own page.")?;
+            .ok_or("The change is not possible here. Mend it on its own page.")?;
         Ok(Made {
             text: Some(text),
             values,

@@ -7,7 +7,10 @@ use serde::Deserialize;
 use super::Cause;
 use crate::api;
 use crate::page::{self, Page};
-use crate::parts::{Listed, Who, count, dialect_field, empty, frame, pager, select, time, visible};
+use crate::parts::{
+    Filters, Listed, Who, cause_code, cause_name, count, empty, frame, pager, sums_note, time,
+    visible,
+};
 use crate::visit::Visit;
 
 /// The times that are looked at: name, text, length in hours.
@@ -43,7 +46,7 @@ pub(super) async fn show(visit: Visit) -> Response {
     let window = WINDOWS
         .iter()
         .find(|window| window.0 == visit.query("window"));
-    let window = window.unwrap_or(&WINDOWS[2]);
+    let window = window.unwrap_or(&WINDOWS[3]);
     let from = jiff::Timestamp::from_millisecond(visit.host.now_ms() - window.2 * HOUR_MS);
     let from = from.map_or_else(|_| String::new(), |from| format!("{from:.3}"));
     let is_all = visit.query("show") == "all";
@@ -61,8 +64,9 @@ pub(super) async fn show(visit: Visit) -> Response {
         .await;
     let groups = match groups {
         Ok(groups) => groups,
-        Err(refused) => return page::refused_list(&visit, &refused),
+        Err(refused) => return page::refused(&visit, &refused),
     };
+    let may_mend = visit.session.may("orders:write");
     let kept = [
         ("window", visit.query("window")),
         ("show", visit.query("show")),
@@ -70,15 +74,19 @@ pub(super) async fn show(visit: Visit) -> Response {
         ("dialect", visit.query("dialect")),
     ];
     let content = html! {
-        p.lead { "Rejected orders, by what is wrong with them. Mend one, or all with the same cause." }
+        p.lead {
+            "Rejected orders of the last " (window.1) ", grouped by cause."
+            @if may_mend { " Mend one order, or all orders with the same cause." }
+        }
         (filters(&visit, &who, window.0))
         @if groups.data.is_empty() {
             (empty(
-                if is_all { "No order was rejected in this time." } else { "Nothing is open. Every rejected order of this time was mended or dismissed, or there was none." },
-                &html! { p { a href="/console/batches" { "See the last batches" } } },
+                if is_all { "No order was rejected in this time." } else { "There are no open errors in this time." },
+                &html! { p { a href="/console/batches" { "View the latest batches" } } },
             ))
         } @else {
-            (table(&visit, &groups.data))
+            (table(&visit, &groups.data, may_mend, is_all))
+            @if groups.data.len() > 1 { (sums_note()) }
         }
         (pager(&visit, "/console/errors", &kept, groups.next.as_deref()))
     };
@@ -87,40 +95,37 @@ pub(super) async fn show(visit: Visit) -> Response {
 
 fn filters(visit: &Visit, who: &Who, window: &str) -> Markup {
     let windows = WINDOWS.map(|(name, text, _)| (name, text));
-    html! {
-        form.filters method="get" action="/console/errors" {
-            (select("window", "Received in the last", window, &windows))
-            (select("show", "Show", visit.query("show"), &[("", "Open"), ("all", "Open and closed")]))
-            (who.organisation_field(visit.query("organisation")))
-            (dialect_field(visit.query("dialect")))
-            button type="submit" { "Show" }
-        }
-    }
+    let states = [("", "Open"), ("all", "Open and closed")];
+    Filters::new(visit, "/console/errors")
+        .choice_of("window", "Received in the last", window, &windows)
+        .choice("show", "State", &states)
+        .organisation(who)
+        .dialect()
+        .show()
 }
 
-fn table(visit: &Visit, groups: &[Group]) -> Markup {
-    let may_mend = visit.session.may("orders:write");
+fn table(visit: &Visit, groups: &[Group], may_mend: bool, is_all: bool) -> Markup {
     html! {
         (frame("Errors by cause", &html! {
             table.causes.stack {
                 thead {
                     tr {
-                        th scope="col" { "What is wrong" }
+                        th scope="col" { "Cause" }
                         th scope="col" { "Dialect" }
-                        th.number scope="col" { "Open" }
-                        th.number scope="col" { "All" }
+                        th.number scope="col" { "Open orders" }
+                        @if is_all { th.number scope="col" { "All orders" } }
                         th.number scope="col" { "Senders" }
                         th scope="col" { "Last seen" }
-                        th scope="col" { span.unseen { "Mend" } }
+                        th scope="col" { span.unseen { "Action" } }
                     }
                 }
-                tbody { @for group in groups { (row(visit, group, may_mend)) } }
+                tbody { @for group in groups { (row(visit, group, may_mend, is_all)) } }
             }
         }))
     }
 }
 
-fn row(visit: &Visit, group: &Group, may_mend: bool) -> Markup {
+fn row(visit: &Visit, group: &Group, may_mend: bool, is_all: bool) -> Markup {
     let cause = Cause {
         dialect: &group.dialect,
         code: &group.code,
@@ -128,32 +133,28 @@ fn row(visit: &Visit, group: &Group, may_mend: bool) -> Markup {
         organisation: visit.query("organisation"),
     };
     let address = cause.address(&[]);
-    let name = format!("{} at {}", group.code, group.pointer);
+    let name = cause_name(&group.code, &group.pointer);
+    let is_other = cause.is_other();
     html! {
         tr {
             td.wide {
-                @match &group.example {
-                    Some(example) => p { a.plain-link href=(address) dir="auto" { (visible(&example.message)) } },
-                    None => p { a.plain-link href=(address) { (group.code) } },
-                }
-                p.hint {
-                    code { (visible(&group.code)) }
-                    @if !group.pointer.is_empty() { " at " code dir="ltr" { (visible(&group.pointer)) } }
-                }
+                p { a.plain-link href=(address) { (name) } }
+                @if let Some(example) = &group.example { p.example dir="auto" { (visible(&example.message)) } }
+                p.hint { (cause_code(&group.code, &group.pointer)) }
             }
             td data-label="Dialect" { (group.dialect) }
-            td.number data-label="Open" { b { (count(group.open)) } }
-            td.number data-label="All" { (count(group.count)) }
+            td.number data-label="Open orders" { b { (count(group.open)) } }
+            @if is_all { td.number data-label="All orders" { (count(group.count)) } }
             td.number data-label="Senders" { (count(group.senders)) }
             td data-label="Last seen" { (time(&group.last_seen)) }
             td.todo {
-                @if may_mend && group.open > 0 {
+                @if may_mend && group.open > 0 && !is_other {
                     a.button href=(address) aria-label={ "Mend all: " (name) } { "Mend all" }
                     @if let Some(example) = &group.example {
-                        " " a href={ "/console/rejections/" (api::segment(&example.rejection_id)) } aria-label={ "Mend the last order: " (name) } { "Mend the last" }
+                        " " a href={ "/console/rejections/" (api::segment(&example.rejection_id)) } aria-label={ "Mend one: " (name) } { "Mend one" }
                     }
                 } @else {
-                    a href=(address) aria-label={ "See the orders: " (name) } { "See the orders" }
+                    a href=(address) aria-label={ "View orders: " (name) } { "View orders" }
                 }
             }
         }

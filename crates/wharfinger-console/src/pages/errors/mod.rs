@@ -9,6 +9,7 @@ mod send;
 use axum::Router;
 use axum::routing::{get, post};
 
+use crate::parts::OTHER;
 use crate::visit::Shared;
 
 /// Orders of a cause on a page.
@@ -39,6 +40,20 @@ struct Cause<'v> {
 }
 
 impl Cause<'_> {
+    /// Whether it is the group of all causes that the API does not tell apart. It has the rejected orders of its dialect.
+    fn is_other(&self) -> bool {
+        self.code == OTHER && self.pointer.is_empty()
+    }
+
+    /// The parameters of `/v1/rejections` for its orders, and others.
+    fn asked<'q>(&'q self, others: &[(&'q str, &'q str)]) -> Vec<(&'q str, &'q str)> {
+        let mut asked = self.with(others);
+        if self.is_other() {
+            asked.retain(|(name, _)| *name != "code");
+        }
+        asked
+    }
+
     /// The cause's parameters, and others.
     fn with<'q>(&'q self, others: &[(&'q str, &'q str)]) -> Vec<(&'q str, &'q str)> {
         let own = [
@@ -57,7 +72,7 @@ impl Cause<'_> {
 
     /// Whether a fault has this cause.
     fn is_of(&self, fault: &crate::parts::Fault) -> bool {
-        fault.code == self.code && is_at(&fault.pointer, self.pointer)
+        self.is_other() || fault.code == self.code && is_at(&fault.pointer, self.pointer)
     }
 }
 

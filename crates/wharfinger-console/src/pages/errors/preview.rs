@@ -9,7 +9,9 @@ use super::change::{Made, Wanted};
 use super::{AT_ONCE_MAX, AT_WORK_MAX, Cause};
 use crate::api::{self, Refused};
 use crate::page::{self, Page};
-use crate::parts::{Listed, Rejection, Verdict, count, form, frame, rejection, resubmit, visible};
+use crate::parts::{
+    Listed, Rejection, Verdict, count, form, frame, rejection, resubmit, visible, visible_text,
+};
 use crate::visit::{Posted, Visit};
 
 /// Orders that the page shows one by one. The others are counted.
@@ -41,7 +43,7 @@ pub(super) async fn chosen(posted: &Posted, cause: &Cause<'_>) -> Result<Vec<Str
             ("limit", "200"),
             ("after", after.as_str()),
         ];
-        let target = api::target("/v1/rejections", &cause.with(&others));
+        let target = api::target("/v1/rejections", &cause.asked(&others));
         let listed = posted.visit.get::<Listed<Rejection>>(&target).await?;
         let of_cause = listed
             .data
@@ -82,7 +84,7 @@ pub(super) async fn show(posted: Posted) -> Response {
         Err(refused) => return page::refused(visit, &refused),
     };
     if ids.is_empty() {
-        return nothing(visit, &cause, "Choose at least one order.");
+        return nothing(visit, &cause, "Select at least one order.");
     }
     let mut tries = Vec::with_capacity(ids.len());
     for id in &ids {
@@ -105,7 +107,7 @@ async fn attempt(
 ) -> Result<Tried, Refused> {
     let found = rejection(visit, id).await?;
     let made = if found.status == "mended" {
-        Err("Somebody else has mended it meanwhile.")
+        Err("Somebody else has mended it in the meantime.")
     } else {
         wanted.make(&found, cause)
     };
@@ -144,10 +146,10 @@ fn content(visit: &Visit, cause: &Cause<'_>, wanted: &Wanted<'_>, tried: &[Tried
     let fields = cause.with(&wanted.fields());
     let rest = tried.iter().skip(SHOWN_MAX).filter(|tried| tried.is_good());
     html! {
-        p.lead { "Nothing was sent yet. This is what the change makes of each order." }
+        p.lead { "Nothing was sent yet. Check what would change in each order." }
         p.byline {
-            span.label.good { (orders(good)) " would be stored" }
-            @if bad > 0 { span.label.bad { (orders(bad)) " would not" } }
+            span.label.good { (orders(good)) " would be accepted" }
+            @if bad > 0 { span.label.bad { (orders(bad)) " would not be accepted" } }
             a href=(cause.address(&[])) { "Back to the orders" }
         }
         (form(visit, "/console/errors/cause/send", &html! {
@@ -155,12 +157,12 @@ fn content(visit: &Visit, cause: &Cause<'_>, wanted: &Wanted<'_>, tried: &[Tried
             @for tried in rest { input type="hidden" name="id" value=(tried.found.id); }
             (table(tried))
             @if tried.len() > SHOWN_MAX {
-                p.hint { (orders(tried.len() - SHOWN_MAX)) " more were judged and are not shown. Those of them that would be stored are sent too." }
+                p.hint { (orders(tried.len() - SHOWN_MAX)) " more were checked and are not shown. Those that would be accepted are sent too." }
             }
             @if good > 0 {
                 div.actions {
                     button.main type="submit" { "Send " (orders(good)) }
-                    span.hint { "Clear the box of an order that is not to be sent." }
+                    span.hint { "To leave an order out, clear its box." }
                 }
             }
         }))
@@ -177,7 +179,7 @@ fn table(tried: &[Tried]) -> Markup {
                         th scope="col" { "Order" }
                         th scope="col" { "Before" }
                         th scope="col" { "After" }
-                        th scope="col" { "Would become" }
+                        th scope="col" { "Result" }
                     }
                 }
                 tbody { @for tried in tried.iter().take(SHOWN_MAX) { (row(tried)) } }
@@ -196,24 +198,24 @@ fn row(tried: &Tried) -> Markup {
                 @match value {
                     Some(value) if is_new => ins dir="auto" { (visible(value)) },
                     Some(value) => del dir="auto" { (visible(value)) },
-                    None => span.hint { "absent" },
+                    None => span.hint { "missing" },
                 }
             }
         }
     };
     html! {
         tr {
-            td.choice { @if tried.is_good() { input type="checkbox" name="id" value=(tried.found.id) checked aria-label={ "Send " (name) }; } }
+            td.choice { @if tried.is_good() { input type="checkbox" name="id" value=(tried.found.id) checked aria-label={ "Send " (visible_text(&name)) }; } }
             td.wide data-label="Order" { a href={ "/console/rejections/" (api::segment(&tried.found.id)) } { bdi { (visible(&name)) } } }
             td data-label="Before" {
                 @for (_, before, _) in shown { (value(before, false)) }
-                @if shown.is_empty() { span.hint { "stays as it is" } }
+                @if shown.is_empty() { span.hint { "no change" } }
             }
             td data-label="After" {
                 @for (_, _, after) in shown { (value(after, true)) }
                 @if values.len() > VALUES_MAX { p.hint { "and " (count((values.len() - VALUES_MAX) as u64)) " more attributes" } }
             }
-            td data-label="Would become" { (verdict(tried)) }
+            td data-label="Result" { (verdict(tried)) }
         }
     }
 }

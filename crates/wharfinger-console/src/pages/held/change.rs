@@ -108,12 +108,12 @@ fn verdict(mended: Mended) -> (&'static str, String) {
         Some(rule) => (
             "warm",
             format!(
-                "The order is right, and the rule {rule} would hold it again. Nothing was stored."
+                "The order is valid, but the rule {rule} would hold it again. Nothing was stored."
             ),
         ),
         None => (
             "good",
-            "The order is right, and no rule would hold it. Nothing was stored.".to_owned(),
+            "The order is valid, and no rule would hold it. Nothing was stored.".to_owned(),
         ),
     }
 }

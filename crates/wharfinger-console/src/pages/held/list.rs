@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::address;
 use crate::api;
 use crate::page::{self, Page};
-use crate::parts::{Listed, Order, Who, count, empty, frame, pager, time, visible};
+use crate::parts::{Filters, Listed, Order, Who, count, empty, frame, pager, time, visible};
 use crate::visit::Visit;
 
 const PATH: &str = "/console/held";
@@ -32,16 +32,13 @@ pub(super) async fn show(visit: Visit) -> Response {
     let kept = [("organisation", organisation)];
     let content = html! {
         @if who.organisations_total > 1 {
-            form.filters method="get" action=(PATH) {
-                (who.organisation_field(organisation))
-                button type="submit" { "Show" }
-            }
+            (Filters::new(&visit, PATH).organisation(&who).show())
         }
         @if let Some(total) = listed.total.filter(|total| *total > 0) {
             p.total { b { (count(total)) } @if total == 1 { " order waits" } @else { " orders wait" } " for a decision" }
         }
         @if listed.data.is_empty() {
-            (empty("No order is held.", &html! { p { "Rules of an organisation hold orders for a person. Nothing waits now." } }))
+            (empty("No order is held.", &html! { p { "An organisation can have rules that hold an order until a person decides about it." } p { a href="/console/orders" { "View all orders" } } }))
         } @else {
             (table(&listed.data, who.organisations_total != 1))
         }
@@ -67,7 +64,7 @@ fn table(orders: &[Order], with_organisation: bool) -> Markup {
                     @for order in orders {
                         tr {
                             td.wide { a.key href=(address(&order.id)) { bdi { (visible(&order.key)) } } }
-                            td data-label="Why" {
+                            td data-label="Why it is held" {
                                 @if let Some(hold) = &order.held { bdi { (visible(&hold.sentence)) } p.hint { "Rule " (visible(&hold.rule)) } }
                             }
                             td data-label="Customer" { (order.customer.shown()) }

@@ -11,6 +11,7 @@ use crate::parts::{
     Fault, Order, Placed, count, editor, faults_of_refused, form, lines, more, said, time, visible,
     wheres,
 };
+use crate::texts;
 use crate::visit::Visit;
 
 /// Most lines of an order that the page shows.
@@ -75,12 +76,12 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
     };
     let Some(hold) = &order.held else {
         if told.notice.is_some() || told.verdict.is_some() {
-            let sentence = "The order is not held any more.";
+            let sentence = "This order is no longer held.";
             return Page::new(visit, format!("Order {}", order.key))
                 .status(StatusCode::CONFLICT)
                 .show(&html! {
                     p.notice.warm role="alert" { (sentence) }
-                    p { a href=(order.address()) { "Show the order" } }
+                    p { a href=(order.address()) { "View the order" } }
                 });
         }
         return page::redirect(&order.address());
@@ -101,7 +102,7 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
                 "Rule " b { (visible(&hold.rule)) }
                 @if let Some(at) = &hold.at { ", since " (time(at)) }
             }
-            @if let Some(error) = &hold.error { p.hint { "The rule could not be evaluated on this order: " (visible(error)) } }
+            @if let Some(error) = &hold.error { p.hint { "The rule could not be evaluated for this order: " (visible(error)) } }
         }
         @if may_write { (decide(visit, &order, told)) }
         h2 { "The order" }
@@ -109,11 +110,11 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
             dt { "Customer" } dd { (order.customer.shown()) }
             dt { "Organisation" } dd { bdi { (visible(&order.organisation)) } }
             dt { "Created" } dd { (time(&order.created_at)) }
-            @if let Some(address) = &order.shipping_address { dt { "Delivery" } dd { (address.shown()) } }
-            @if let Some(address) = &order.billing_address { dt { "Billing" } dd { (address.shown()) } }
+            @if let Some(address) = &order.shipping_address { dt { "Shipping address" } dd { (address.shown()) } }
+            @if let Some(address) = &order.billing_address { dt { "Billing address" } dd { (address.shown()) } }
         }
         (lines(&order, LINES_MAX))
-        p.more { a href=(order.address()) { "Everything about this order" } }
+        p.more { a href=(order.address()) { "View all details of this order" } }
         @if may_write { (edit(visit, &order, &text, told)) }
     };
     Page::new(visit, format!("Held: {}", order.key))
@@ -141,7 +142,7 @@ fn decide(visit: &Visit, order: &Order, told: &Said) -> Markup {
             div.actions {
                 button.main type="submit" { "Release" }
                 button.danger type="submit" formaction=(format!("{address}/refuse")) { "Refuse" }
-                span.hint { "Released, the order goes on. Refused, it is cancelled." }
+                span.hint { "A released order is processed as usual. A refused order is cancelled." }
             }
         }))
     }
@@ -149,10 +150,16 @@ fn decide(visit: &Visit, order: &Order, told: &Said) -> Markup {
 
 /// The editor. The module `mend.js` sends its form while a person types.
 fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
+    let pretty = if told.text.is_none() && !text.trim().contains('\n') {
+        texts::pretty(text)
+    } else {
+        None
+    };
+    let text = pretty.as_deref().unwrap_or(text);
     let placed = Placed::new(text, &told.problems);
     html! {
         details.mend #change open[told.text.is_some()] {
-            summary.button { "Change the order…" }
+            summary.button { "Edit the order…" }
             (form(visit, &format!("{}/text", address(&order.id)), &html! {
                 div.bench #bench {
                     div.writing {
@@ -170,7 +177,7 @@ fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
                 }
                 div.actions {
                     button.main type="submit" name="do" value="save" { "Save" }
-                    span.hint { "A check stores nothing. What is saved is a new revision with your key, and the rules judge it anew." }
+                    span.hint { "A check stores nothing. Saving makes a new revision with your key, and the rules check it again." }
                 }
             }))
         }

@@ -6,7 +6,7 @@ use super::edit;
 use crate::api::{self, Refused};
 use crate::parts::{
     Fault, Placed, Rejection, Suggestion, Verdict, count, editor, faults_of_refused, form, more,
-    said, suggestions, visible, wheres,
+    said, suggestions, visible, visible_text, wheres,
 };
 use crate::texts::{Place, plain};
 use crate::visit::Visit;
@@ -16,8 +16,8 @@ const FIELD_BYTES_MAX: usize = 200;
 
 /// What is known about a text.
 pub(super) enum Judged {
-    /// The faults that were found when it came.
-    AsItCame,
+    /// The faults that were found when it was received.
+    AsReceived,
     /// What a dry run says.
     Verdict(Verdict),
     /// It cannot be judged.
@@ -33,6 +33,8 @@ impl Judged {
 pub(super) struct Bench<'b> {
     pub(super) visit: &'b Visit,
     pub(super) found: &'b Rejection,
+    /// Whether the text is another one than that of the order as it was received.
+    pub(super) is_changed: bool,
     pub(super) text: String,
     pub(super) judged: Judged,
 }
@@ -40,7 +42,7 @@ pub(super) struct Bench<'b> {
 impl Bench<'_> {
     pub(super) fn show(&self) -> Markup {
         let faults = match &self.judged {
-            Judged::AsItCame => self.found.errors.as_slice(),
+            Judged::AsReceived => self.found.errors.as_slice(),
             Judged::Verdict(verdict) => verdict.errors.as_slice(),
             Judged::Refused(_) => &[],
         };
@@ -50,7 +52,7 @@ impl Bench<'_> {
                 of_text = faults_of_refused(&self.text, refused);
                 of_text.as_slice()
             }
-            Judged::AsItCame | Judged::Verdict(_) => faults,
+            Judged::AsReceived | Judged::Verdict(_) => faults,
         };
         let placed = Placed::new(&self.text, faults);
         let content = html! {
@@ -62,8 +64,8 @@ impl Bench<'_> {
                         span.tools {
                             button type="submit" name="do" value="check" { "Check" }
                             button.quiet type="submit" name="do" value="format" { "Format" }
-                            @if self.found.text() != Some(&self.text) {
-                                button.quiet type="submit" name="do" value="undo" { "As it came" }
+                            @if self.is_changed {
+                                button.quiet type="submit" name="do" value="undo" { "Undo changes" }
                             }
                         }
                     }
@@ -76,7 +78,7 @@ impl Bench<'_> {
             }
             div.actions {
                 button.main type="submit" name="do" value="send" { "Send again" }
-                span.hint { "Sent only if nothing is wrong with it. The receipt names the batch that it mends." }
+                span.hint { "The order is checked first, and sent only if it is valid." }
             }
         };
         html! {
@@ -89,16 +91,16 @@ impl Bench<'_> {
         html! {
             @match &self.judged {
                 Judged::Verdict(verdict) if verdict.is_good() => {
-                    h2 #faults-title role="status" { "Nothing is wrong" }
+                    h2 #faults-title role="status" { "No errors" }
                     p.notice.good { (promise(&verdict.outcome)) }
                 }
                 Judged::Refused(refused) if faults == 0 => {
-                    h2 #faults-title role="status" { "This cannot be sent" }
+                    h2 #faults-title role="status" { "The order cannot be sent" }
                     p.notice.bad { (visible(refused.sentence())) }
                 }
-                Judged::AsItCame | Judged::Verdict(_) | Judged::Refused(_) => {
+                Judged::AsReceived | Judged::Verdict(_) | Judged::Refused(_) => {
                     h2 #faults-title role="status" {
-                        @if faults == 1 { "1 thing is wrong" } @else { (count(faults as u64)) " things are wrong" }
+                        @if faults == 1 { "1 error" } @else { (count(faults as u64)) " errors" }
                     }
                 }
             }
@@ -136,7 +138,8 @@ impl Bench<'_> {
             .filter(is_short)
             .filter(|_| !fault.pointer.is_empty())
             .map(plain);
-        let name = format!("New value of {}", fault.pointer);
+        let pointer = visible_text(&fault.pointer);
+        let name = format!("New value of {pointer}");
         html! {
             @if !suggestions.is_empty() {
                 div.suggested {
@@ -156,7 +159,7 @@ impl Bench<'_> {
                 input type="hidden" name="was" value=(value);
                 div.set {
                     input id=(format!("value-{number}")) type="text" name="value" value=(value) aria-label=(name) autocomplete="off" spellcheck="false" dir="auto";
-                    button type="submit" name="do" value="check" aria-label={ "Set " (fault.pointer) } { "Set" }
+                    button type="submit" name="do" value="check" aria-label={ "Set " (pointer) } { "Set" }
                 }
             }
         }
@@ -166,11 +169,11 @@ impl Bench<'_> {
 /// What would become of the order.
 fn promise(outcome: &str) -> &'static str {
     match outcome {
-        "updated" => "Sent now, it would update the order with this key.",
+        "updated" => "If you send it now, it updates the order with this key.",
         "unchanged" => {
-            "The order with this key has exactly this content already. Sending it closes this rejection."
+            "The order with this key already has this content. If you send it now, this error is closed."
         }
-        _ => "Sent now, it would be accepted.",
+        _ => "If you send it now, it is accepted.",
     }
 }
 
@@ -180,7 +183,7 @@ pub(super) fn dismissal(visit: &Visit, found: &Rejection) -> Markup {
         return html! {};
     }
     let content = html! {
-        p.hint { "The order stays rejected and is no longer open. Do not name persons in the note." }
+        p.hint { "Closes the order without sending it. It stays rejected. Do not name persons in the note." }
         label.field { span { "Note (optional)" } input type="text" name="note" maxlength="1000" autocomplete="off"; }
         button.danger type="submit" { "Dismiss" }
     };

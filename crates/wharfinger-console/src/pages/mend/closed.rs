@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::facts;
 use crate::api;
-use crate::parts::{Fault, Listed, Rejection, cause_address, general, marked_order, time, visible};
+use crate::parts::{
+    Fault, Listed, Rejection, cause_address, cause_name, general, marked_order, time, visible,
+};
 use crate::texts::{locate, plain};
 use crate::visit::Visit;
 
@@ -20,23 +22,23 @@ pub(super) async fn show(visit: &Visit, found: &Rejection) -> Markup {
         (facts(found))
         @if !visit.query("late").is_empty() {
             p.notice.warm role="status" {
-                "Somebody else was faster: this order was mended while you had it open. Nothing of yours was sent, and nothing is lost."
+                "Somebody else mended this order while you had it open. Your changes were not sent."
             }
         }
         (what_became_of_it(found))
         (others)
         p.actions {
             @if let Some(next) = next {
-                a.button.main href=(super::address(&next.id)) { "Next open order: " bdi { (visible(&next.name())) } }
+                a.button.main href=(super::address(&next.id)) { "Next open error: " bdi { (visible(&next.name())) } }
             } @else {
-                span.hint { "No other order is open." }
+                span.hint { "No other error is open." }
             }
-            a.button href="/console/errors" { "All open errors" }
+            a.button href="/console/errors" { "All errors" }
         }
-        h2 { "What was rejected" }
+        h2 { "The rejected order" }
         @match found.text() {
             Some(text) => (marked_order(text, &found.errors, "m")),
-            None => p.hint { "The text of the rejected order is no longer kept." },
+            None => p.hint { "The text of the rejected order is no longer stored." },
         }
         @if found.status == "dismissed" && found.text().is_some() && visit.session.may("orders:write") {
             (again(visit, found))
@@ -49,15 +51,15 @@ fn what_became_of_it(found: &Rejection) -> Markup {
         @if let Some(by) = &found.mended_by {
             div.notice.good {
                 p {
-                    "Sent again and stored: "
-                    a href={ "/console/orders/" (api::segment(&by.order_id)) } { "open the order" }
-                    ", or "
-                    a href={ "/console/batches/" (api::segment(&by.batch_id)) } { "the receipt of its batch" }
-                    ", which names this batch as mended."
+                    "Mended and accepted. "
+                    a href={ "/console/orders/" (api::segment(&by.order_id)) } { "View the order" }
+                    " or "
+                    a href={ "/console/batches/" (api::segment(&by.batch_id)) } { "its batch" }
+                    "."
                 }
             }
         } @else if found.status == "mended" {
-            p.notice.good { "Sent again and stored." }
+            p.notice.good { "Mended and accepted." }
         }
         @if let Some(dismissed) = &found.dismissed {
             div.notice {
@@ -73,7 +75,7 @@ fn again(visit: &Visit, found: &Rejection) -> Markup {
     let content = html! {
         input type="hidden" name="do" value="check";
         input type="hidden" name="text" value=(found.text().unwrap_or_default());
-        button type="submit" { "Mend it after all" }
+        button type="submit" { "Mend this order" }
     };
     crate::parts::form(visit, &super::address(&found.id), &content)
 }
@@ -137,9 +139,12 @@ async fn others(visit: &Visit, found: &Rejection) -> Markup {
                 pointer,
                 many,
                 listed.next.is_some(),
-                mended
-                    .as_deref()
-                    .filter(|_| is_same && error.code != "required"),
+                (
+                    mended
+                        .as_deref()
+                        .filter(|_| is_same && error.code != "required"),
+                    visit.session.may("orders:write"),
+                ),
             )
         })
     });
@@ -147,7 +152,7 @@ async fn others(visit: &Visit, found: &Rejection) -> Markup {
     let rows: Vec<Markup> = rows.into_iter().flatten().collect();
     html! {
         @if !rows.is_empty() {
-            h2 { "Others with the same cause" }
+            h2 { "Other orders with the same cause" }
             ul.others { @for row in &rows { li { (row) } } }
         }
     }
@@ -159,17 +164,16 @@ fn other(
     pointer: &str,
     many: usize,
     has_more: bool,
-    mended: Option<&str>,
+    (mended, may_mend): (Option<&str>, bool),
 ) -> Markup {
     let address = cause_address(&found.dialect, &error.code, pointer);
     let value = mended.and_then(|mended| value_at(mended, &error.pointer));
     html! {
         @if has_more { "More than " (many) } @else { (many) }
-        @if many == 1 { " order is" } @else { " orders are" }
-        " open with " code { (error.code) }
-        @if !pointer.is_empty() { " at " code dir="ltr" { (visible(pointer)) } }
-        ". " a href=(address) { "See them" }
-        @if let Some(value) = value {
+        @if many == 1 { " open order: " } @else { " open orders: " }
+        (cause_name(&error.code, pointer))
+        ". " a href=(address) { @if many == 1 { "View it" } @else { "View them" } }
+        @if let Some(value) = value.filter(|_| may_mend) {
             " " a href={ (address) "&" (api::target("", &[("how", "set"), ("value", &value)]).trim_start_matches('?')) "#all" } {
                 "Set " bdi { (visible(&value)) } " in all of them"
             }

@@ -1,4 +1,6 @@
-//! `/console/rejections/{id}`: a rejected order as it came, what is wrong with it, and sending it again.
+//! `/console/rejections/{id}`: a rejected order as it was received, what is wrong with it, and sending it again.
+//!
+//! A short text of one line is shown with one attribute a line. While nobody has changed it, the order is sent as it was received.
 //!
 //! Everything is one form. Whatever is pressed, the server applies it to the text and judges the text by a dry run; the
 //! module `mend.js` sends the same form while a person types, so that there is one code that finds places in a text.
@@ -48,7 +50,7 @@ async fn show(visit: Visit) -> Response {
     let Some(text) = found.text().map(str::to_owned) else {
         let content = html! {
             (facts(&found))
-            p.notice.warm { "The text of this order is no longer kept, so it cannot be mended here. Ask its sender to send it again." }
+            p.notice.warm { "The text of this order is no longer stored, so it cannot be mended here. Ask the sender to send the order again." }
             (bench::dismissal(&visit, &found))
         };
         return framed(&visit, &found).show(&content);
@@ -57,7 +59,7 @@ async fn show(visit: Visit) -> Response {
         let content = html! {
             (facts(&found))
             (crate::parts::marked_order(&text, &found.errors, "m"))
-            p.hint { "Your key may read orders only. To mend this order, sign in with a key that has the scope " code { "orders:write" } "." }
+            p.hint { "Your key only reads orders. Changing this order needs a key with the scope " code { "orders:write" } "." }
         };
         return framed(&visit, &found).show(&content);
     }
@@ -65,9 +67,21 @@ async fn show(visit: Visit) -> Response {
     let judged = if texts::is_json(&text) {
         judge(&visit, &found, None).await
     } else {
-        Judged::AsItCame
+        Judged::AsReceived
     };
+    let text = first_shown(&text);
     bench(&visit, &found, text, judged, StatusCode::OK)
+}
+
+/// Longest text that is formatted before it is shown, in bytes. A longer one could exceed the limit of an order.
+const FORMATTED_BYTES_MAX: usize = 200_000;
+
+/// The text of an order as the editor first shows it: one attribute a line, if it was sent in one line.
+fn first_shown(came: &str) -> String {
+    let is_line = !came.trim().contains(['\n', '\r']) && came.len() <= FORMATTED_BYTES_MAX;
+    let pretty = if is_line { texts::pretty(came) } else { None };
+    let pretty = pretty.filter(|pretty| pretty.len() <= FORMATTED_BYTES_MAX);
+    pretty.unwrap_or_else(|| came.to_owned())
 }
 
 /// A form of the page: judges the text, or sends it.
@@ -81,17 +95,19 @@ async fn work(posted: Posted) -> Response {
         return page::redirect(&api::target(&address(&found.id), &[("late", "1")]));
     }
     let came = found.text().unwrap_or_default().to_owned();
+    let first = first_shown(&came);
     let action = posted.field("do");
     if action == "undo" {
         let judged = judge(visit, &found, None).await;
-        return bench(visit, &found, came, judged, StatusCode::OK);
+        return bench(visit, &found, first, judged, StatusCode::OK);
     }
-    let mut text = edit::text(&posted, &came);
+    let mut text = edit::text(&posted, &first);
     if action == "format" {
         text = texts::pretty(&text).unwrap_or(text);
     }
-    // What was not changed is sent exactly as it came.
-    let changed = (text != came).then_some(text.as_str());
+    // What was not changed is sent exactly as it was received.
+    let is_unchanged = text == came || text == first;
+    let changed = (!is_unchanged).then_some(text.as_str());
     let judged = judge(visit, &found, changed).await;
     if action != "send" || !judged.is_good() {
         let status = if action == "send" {
@@ -132,9 +148,11 @@ fn bench(
     judged: Judged,
     status: StatusCode,
 ) -> Response {
+    let came = found.text().unwrap_or_default();
     let bench = Bench {
         visit,
         found,
+        is_changed: text != came && text != first_shown(came),
         text,
         judged,
     };
@@ -147,7 +165,7 @@ fn bench(
 
 fn framed<'v>(visit: &'v Visit, found: &Rejection) -> Page<'v> {
     let title = match found.status.as_str() {
-        "open" => format!("Mend {}", found.name()),
+        "open" if visit.session.may("orders:write") => format!("Mend {}", found.name()),
         _ => found.name(),
     };
     Page::new(visit, title)
@@ -162,8 +180,8 @@ fn facts(found: &Rejection) -> Markup {
             @if let Some(organisation) = &found.organisation { span { "Organisation " b { (visible(organisation)) } } }
             span { "Dialect " b { (found.dialect) } }
             span { "Received " (time(&found.received_at)) }
-            span { "From key " code { (found.key_id) } }
-            a href=(batch) { "Order " (found.index + 1) " of its batch" }
+            span { "Sent by key " code { (found.key_id) } }
+            a href=(batch) { "Order " (found.index + 1) " of this batch" }
         }
     }
 }

@@ -71,7 +71,7 @@ fn one(entry: &Entry, before: Option<&RawValue>) -> Markup {
         @match (entry.order.as_deref(), before) {
             (Some(new), Some(old)) => (differences(old.get(), new.get())),
             (Some(_), None) if entry.revision.is_some_and(|revision| revision > 1) => {
-                p.hint { "The revision before is on the next page." }
+                p.hint { "The previous revision is on the next page." }
             }
             (_, _) => {}
         }
@@ -100,12 +100,12 @@ fn differences(old: &str, new: &str) -> Markup {
     let left_out = rows.len().saturating_sub(ROWS_MAX);
     html! {
         @if rows.iter().all(|row| matches!(row, Row::Gap(_) | Row::Same(_))) {
-            p.hint { "Only the spelling differs, such as white space." }
+            p.hint { "Only the formatting changed, such as white space." }
         } @else {
-            div.diff role="region" aria-label="Differences from the revision before" tabindex="0" {
+            div.diff role="region" aria-label="Changes from the previous revision" tabindex="0" {
                 @for row in rows.iter().take(ROWS_MAX) { (line(row)) }
             }
-            @if left_out > 0 { p.hint { (count(left_out as u64)) " more lines differ. They are in the texts of the revisions." } }
+            @if left_out > 0 { p.hint { (count(left_out as u64)) " more changed lines are not shown." } }
         }
     }
 }
@@ -122,7 +122,7 @@ fn line(row: &Row<'_>) -> Markup {
         Row::Added(text) => ("new", "+", "added: ", *text),
         Row::Gap(lines) => {
             return html! {
-                div.gap { (count(*lines as u64)) @if *lines == 1 { " line" } @else { " lines" } " the same" }
+                div.gap { (count(*lines as u64)) @if *lines == 1 { " line" } @else { " lines" } " unchanged" }
             };
         }
     };

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use crate::api::{self, Refused};
 use crate::page::{self, Page};
 use crate::parts::{
-    Listed, Order, Who, count, dialect_field, empty, frame, next_day, order_address, pager, select,
-    state, time, visible,
+    Filters, Listed, Order, Who, count, day_after, empty, frame, order_address, pager, state, time,
+    visible,
 };
 use crate::visit::Visit;
 
@@ -29,9 +29,9 @@ const STATES: [(&str, &str); 6] = [
 
 /// What a search text is: the value of the field, its text, and the parameter of `/v1`.
 const SEARCHES: [(&str, &str, &str); 4] = [
-    ("prefix", "Key begins with", "key_prefix"),
-    ("key", "Key", "key"),
-    ("number", "Number", "number"),
+    ("prefix", "Order key begins with", "key_prefix"),
+    ("key", "Order key", "key"),
+    ("number", "Order number", "number"),
     ("email", "E-mail address", "email"),
 ];
 
@@ -44,7 +44,7 @@ pub(super) async fn show(visit: Visit) -> Response {
     let who = visit.get::<Who>("/v1/whoami").await.unwrap_or_default();
     let (listed, refused) = match visit.get::<Listed<Order>>(&target(&visit)).await {
         Ok(listed) => (listed, None),
-        Err(refused) if refused.status == 400 => (none(), Some(refused)),
+        Err(refused) if refused.status == 400 && !refused.is_not_found() => (none(), Some(refused)),
         Err(refused) => return page::refused(&visit, &refused),
     };
     let kept = FILTERS.map(|name| (name, visit.query(name)));
@@ -102,29 +102,15 @@ fn searched(visit: &Visit) -> &'static (&'static str, &'static str, &'static str
     found.unwrap_or(&SEARCHES[0])
 }
 
-/// The day after a day: a person names the last day that is shown. What is no day is told by the API.
-fn day_after(day: &str) -> String {
-    let next = next_day(day);
-    next.map_or_else(|| day.to_owned(), |next| next.to_string())
-}
-
 fn filters(visit: &Visit, who: &Who) -> Markup {
     let searches = SEARCHES.map(|(name, text, _)| (name, text));
-    html! {
-        form.filters method="get" action=(PATH) role="search" {
-            (select("by", "Search", searched(visit).0, &searches))
-            label.field.text {
-                span { "Text" }
-                input type="search" name="q" value=(visit.query("q")) autocomplete="off" maxlength="320" dir="auto";
-            }
-            (select("state", "State", visit.query("state"), &STATES))
-            (who.organisation_field(visit.query("organisation")))
-            (dialect_field(visit.query("dialect")))
-            label.field { span { "From day (UTC)" } input type="date" name="from" value=(visit.query("from")); }
-            label.field { span { "To day (UTC)" } input type="date" name="to" value=(visit.query("to")); }
-            button.main type="submit" { "Show" }
-        }
-    }
+    Filters::new(visit, PATH)
+        .search(searched(visit).0, &searches)
+        .choice("state", "State", &STATES)
+        .days()
+        .organisation(who)
+        .dialect()
+        .show()
 }
 
 fn told(refused: &Refused) -> Markup {
@@ -134,7 +120,7 @@ fn told(refused: &Refused) -> Markup {
 fn total(listed: &Listed<Order>) -> Markup {
     html! {
         @if let Some(total) = listed.total.filter(|total| *total > 0) {
-            p.total { b { (count(total)) } @if total == 1 { " order" } @else { " orders, the newest first" } }
+            p.total { b { (count(total)) } @if total == 1 { " order" } @else { " orders, newest first" } }
         }
     }
 }
@@ -144,20 +130,20 @@ fn nothing(visit: &Visit, goes_on: bool) -> Markup {
         .iter()
         .any(|name| *name != "by" && !visit.query(name).is_empty());
     if goes_on {
-        let sentence = "No order on this page. There are more orders to look through.";
+        let sentence = "No order found yet. There are more orders to search.";
         return empty(
             sentence,
-            &html! { p { "Go on with the next page, or name an organisation or a time." } },
+            &html! { p { "Continue with the next page, or choose an organisation or days." } },
         );
     }
     if is_filtered {
         let all = html! { p { a href=(PATH) { "Show all orders" } } };
-        return empty("No order is like this.", &all);
+        return empty("No order matches these filters.", &all);
     }
     let next = html! {
         @if visit.session.may("orders:write") { p { a href="/console/upload" { "Upload a file of orders" } } }
     };
-    empty("No order has come in yet.", &next)
+    empty("No order was received yet.", &next)
 }
 
 fn table(orders: &[Order], with_organisation: bool) -> Markup {
@@ -173,7 +159,7 @@ fn table(orders: &[Order], with_organisation: bool) -> Markup {
                         @if with_organisation { th scope="col" { "Organisation" } }
                         th scope="col" { "Dialect" }
                         th scope="col" { "Created" }
-                        th scope="col" { "Changed" }
+                        th scope="col" { "Updated" }
                     }
                 }
                 tbody { @for order in orders { (row(order, with_organisation)) } }
@@ -192,21 +178,9 @@ fn row(order: &Order, with_organisation: bool) -> Markup {
             @if with_organisation { td data-label="Organisation" { bdi { (visible(&order.organisation)) } } }
             td data-label="Dialect" { (order.dialect) }
             td data-label="Created" { (time(&order.created_at)) }
-            td data-label="Changed" {
-                @if order.updated_at == order.created_at { span.hint { "never" } } @else { (time(&order.updated_at)) }
+            td data-label="Updated" {
+                @if order.updated_at == order.created_at { span.hint { "–" } } @else { (time(&order.updated_at)) }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_day_is_shown_whole() {
-        assert_eq!(day_after("2026-12-31"), "2027-01-01");
-        assert_eq!(day_after("soon"), "soon");
-        assert_eq!(day_after(""), "");
     }
 }

@@ -33,6 +33,7 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
         (Ok(order), Ok(history)) => (order, history),
         (Err(refused), _) | (_, Err(refused)) => return page::refused(visit, &refused),
     };
+    let may_write = visit.session.may("orders:write");
     let chosen = visit.query("as");
     let shown = if chosen.is_empty() {
         None
@@ -45,10 +46,10 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
         @if let Some(hold) = &order.held {
             div.notice.warm {
                 p { b { "Held: " } (visible(&hold.sentence)) }
-                p { a href=(format!("/console/held/{}", api::segment(&order.id))) { "Decide about this order" } }
+                p { a href=(format!("/console/held/{}", api::segment(&order.id))) { @if may_write { "Release or refuse this order" } @else { "View why it is held" } } }
             }
         }
-        @if visit.session.may("orders:write") { (actions(visit, &order)) }
+        @if may_write { (actions(visit, &order)) }
         (forms(&order, chosen))
         @match shown {
             None => (summary(&order)),
@@ -75,8 +76,8 @@ fn head(order: &Order) -> Markup {
                 (time(&order.created_at)) ", in "
                 a href=(format!("/console/batches/{}", api::segment(&order.batch_id))) { "this batch" }
             }
-            @if order.updated_at != order.created_at { dt { "Changed" } dd { (time(&order.updated_at)) } }
-            dt { "Id" } dd { code { (order.id) } }
+            @if order.updated_at != order.created_at { dt { "Updated" } dd { (time(&order.updated_at)) } }
+            dt { "Order ID" } dd { code { (order.id) } }
         }
     }
 }
@@ -94,7 +95,7 @@ fn actions(visit: &Visit, order: &Order) -> Markup {
                 details.sure {
                     summary.button { "Cancel the order…" }
                     (form(visit, &format!("{address}/cancel"), &html! {
-                        p { "A cancelled order stays cancelled." }
+                        p { "This cannot be undone." }
                         button.danger type="submit" { "Cancel the order" }
                     }))
                 }
@@ -111,7 +112,7 @@ fn forms(order: &Order, chosen: &str) -> Markup {
     let forms = fixed.into_iter().chain(dialects);
     let address = order.address();
     html! {
-        nav.forms aria-label="Forms of the order" {
+        nav.forms aria-label="Formats of the order" {
             @for (name, text) in forms {
                 a href=(api::target(&address, &[("as", name)])) aria-current=[(name == chosen).then_some("true")] { (text) }
             }
@@ -152,7 +153,7 @@ fn text_of(order: &Order, name: &str, shown: &InForm) -> Markup {
     let whole = format!("/console/api/v1/orders/{}", api::segment(&order.id));
     html! {
         @if !shown.missing.is_empty() {
-            p.notice.warm { "This form requires what the order lacks: " (visible(&shown.missing)) }
+            p.notice.warm { "This format requires attributes that the order does not have: " (visible(&shown.missing)) }
         }
         pre tabindex="0" role="region" aria-label="The order as text" { code { (visible(&text[..end])) } }
         @if end < text.len() { p.hint { "Only the first " (count(end as u64)) " bytes are shown." } }
@@ -173,17 +174,17 @@ fn summary(order: &Order) -> Markup {
                     p { bdi { (visible(value)) } }
                 }
                 @if name.is_empty() && customer.email.is_none() && customer.phone.is_none() && customer.reference.is_none() {
-                    p.hint { "not named" }
+                    p.hint { "not given" }
                 }
             }
-            @if let Some(address) = delivery { section { h2 { "Delivery" } (address.shown()) } }
-            @if let Some(address) = &order.billing_address { section { h2 { "Billing" } (address.shown()) } }
+            @if let Some(address) = delivery { section { h2 { "Shipping address" } (address.shown()) } }
+            @if let Some(address) = &order.billing_address { section { h2 { "Billing address" } (address.shown()) } }
         }
-        h2 { "Lines" }
+        h2 { "Order lines" }
         @if order.lines.is_empty() { p.hint { "The order has no lines." } } @else { (lines(order, LINES_MAX)) }
         dl.facts {
             (fact_at("Placed", order.placed_at.as_ref()))
-            (fact("Shipping", order.shipping_price.as_ref()))
+            (fact("Shipping price", order.shipping_price.as_ref()))
             (fact("Discount", order.discount.as_ref()))
             (fact("Instructions", order.instructions.as_ref()))
         }
@@ -194,7 +195,7 @@ fn summary(order: &Order) -> Markup {
 const REPORT: [(&str, &str, &str); 4] = [
     ("status", "Status", "text"),
     ("ticket_number", "Ticket number", "text"),
-    ("tracking_url", "Tracking address", "url"),
+    ("tracking_url", "Tracking link", "url"),
     ("delivered_at", "Delivered on", "date"),
 ];
 
@@ -219,7 +220,7 @@ fn fulfilment(visit: &Visit, order: &Order, told: &Said) -> Markup {
     html! {
         h2 { "Fulfilment" }
         @match known {
-            None => { p.hint { "Nothing was reported yet." } }
+            None => { p.hint { "No fulfilment was reported yet." } }
             Some(report) => {
                 dl.facts {
                     (fact("Status", report.status.as_ref()))
@@ -245,8 +246,8 @@ fn fulfilment(visit: &Visit, order: &Order, told: &Said) -> Markup {
                         label.field { span { (label) } input type=(kind) name=(name) value=(value(name)) autocomplete="off"; }
                     }
                     @for (name, value) in kept(known) { input type="hidden" name=(name) value=(value); }
-                    p.hint { "A report replaces the one before it." }
-                    button.main type="submit" { "Report" }
+                    p.hint { "A report replaces the earlier one." }
+                    button.main type="submit" { "Report fulfilment" }
                 }))
             }
         }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{DAY_MS, Scope, rfc_3339, unreadable};
 use crate::api;
-use crate::parts::{self, Listed, count, time};
+use crate::parts::{self, Listed, cause_code, cause_name, count, sums_note, time, visible};
 use crate::visit::Visit;
 
 /// Days that are looked at, and causes that are shown.
@@ -39,35 +39,38 @@ pub(super) async fn show(visit: &Visit, scope: &Scope<'_>) -> Markup {
         .await;
     let all = scope.target("/console/errors", &[]);
     html! {
-        h2 { "Open errors" }
+        h2 { "Open errors, last " (DAYS) " days" }
         @match causes {
             Err(refused) => (unreadable(&refused)),
             Ok(causes) if causes.data.is_empty() => {
-                p.hint { "None. Every rejected order of the last " (DAYS) " days was mended or dismissed, or there was none." }
+                p.hint { "None. No rejected order of this time is open." }
             }
             Ok(causes) => {
-                (table(scope, &causes.data))
-                @if causes.next.is_some() { p.more { a href=(all) { "All open errors" } } }
+                (table(visit, scope, &causes.data))
+                @if causes.data.len() > 1 { (sums_note()) }
+                p.more { a href=(all) { "All errors" } }
             }
         }
     }
 }
 
-fn table(scope: &Scope<'_>, causes: &[Cause]) -> Markup {
+fn table(visit: &Visit, scope: &Scope<'_>, causes: &[Cause]) -> Markup {
+    let may_mend = visit.session.may("orders:write");
     html! {
-        div.causes { (parts::table("Open errors by cause", &html! {
+        div.causes { (parts::stack("Open errors by cause", &html! {
             thead {
                 tr {
-                    th { "Cause" } th { "Dialect" } th.number { "Open" } th.number { "Senders" } th { "Last seen" }
-                    th { span.unseen { "Action" } }
+                    th scope="col" { "Cause" } th scope="col" { "Dialect" } th.number scope="col" { "Open orders" }
+                    th.number scope="col" { "Senders" } th scope="col" { "Last seen" }
+                    th scope="col" { span.unseen { "Action" } }
                 }
             }
-            tbody { @for cause in causes { (row(scope, cause)) } }
+            tbody { @for cause in causes { (row(scope, cause, may_mend)) } }
         })) }
     }
 }
 
-fn row(scope: &Scope<'_>, cause: &Cause) -> Markup {
+fn row(scope: &Scope<'_>, cause: &Cause, may_mend: bool) -> Markup {
     let pointer = cause.pointer.as_deref().unwrap_or_default();
     let query = [
         ("dialect", cause.dialect.as_str()),
@@ -86,17 +89,20 @@ fn row(scope: &Scope<'_>, cause: &Cause) -> Markup {
         .example
         .as_ref()
         .map_or("", |example| &example.message);
+    let name = cause_name(&cause.code, pointer);
+    let action = if may_mend { "Mend" } else { "View" };
     html! {
         tr {
-            td {
-                @if !message.is_empty() { p dir="auto" { (message) } }
-                p.hint { code { (cause.code) } @if !pointer.is_empty() { " at " code dir="ltr" { (pointer) } } }
+            td.wide {
+                p { b { (name) } }
+                @if !message.is_empty() { p dir="auto" { (visible(message)) } }
+                p.hint { (cause_code(&cause.code, pointer)) }
             }
-            td { (cause.dialect) }
-            td.number { (count(cause.open)) }
-            td.number { (count(cause.senders)) }
-            td { (time(&cause.last_seen)) }
-            td { a href=(address) aria-label={ "Mend " (cause.code) " at " (pointer) } { "Mend" } }
+            td data-label="Dialect" { (cause.dialect) }
+            td.number data-label="Open orders" { (count(cause.open)) }
+            td.number data-label="Senders" { (count(cause.senders)) }
+            td data-label="Last seen" { (time(&cause.last_seen)) }
+            td.todo { a href=(address) aria-label={ (action) ": " (name) } { (action) } }
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Scope, unreadable};
 use crate::api;
-use crate::parts::{self, Listed, age, count, label};
+use crate::parts::{self, Listed, age, count, label, visible};
 use crate::visit::Visit;
 
 /// The oldest open orders that are shown.
@@ -73,10 +73,10 @@ async fn orders(visit: &Visit, scope: &Scope<'_>) -> Markup {
                 h2 { "Held orders" }
                 @match held {
                     Err(refused) => (unreadable(&refused)),
-                    Ok(held) if held.data.is_empty() => { p.hint { "No order waits for a person." } }
+                    Ok(held) if held.data.is_empty() => { p.hint { "None. No order waits for a decision." } }
                     Ok(held) => {
                         p.figure { (held.total.map_or_else(|| "Some".to_owned(), count)) }
-                        p { a href=(scope.target("/console/held", &[])) { "Decide about them" } }
+                        p { a href=(scope.target("/console/held", &[])) { "View held orders" } }
                     }
                 }
             }
@@ -84,7 +84,7 @@ async fn orders(visit: &Visit, scope: &Scope<'_>) -> Markup {
                 h2 { "Open orders" }
                 @match open {
                     Err(refused) => (unreadable(&refused)),
-                    Ok(open) if open.data.is_empty() => { p.hint { "None: every order was processed or cancelled." } }
+                    Ok(open) if open.data.is_empty() => { p.hint { "None. Every order was processed or cancelled." } }
                     Ok(open) => (oldest(scope, &open)),
                 }
             }
@@ -96,10 +96,10 @@ async fn orders(visit: &Visit, scope: &Scope<'_>) -> Markup {
 fn oldest(scope: &Scope<'_>, open: &Listed<Order>) -> Markup {
     html! {
         @if let Some(total) = open.total { p.figure { (count(total)) } }
-        p.hint { "Waiting longest:" }
+        p.hint { "Waiting longest" }
         dl.facts.ages {
             @for order in &open.data {
-                dt { a href=(format!("/console/orders/{}", api::segment(&order.id))) dir="auto" { (order.key) } }
+                dt { a href=(format!("/console/orders/{}", api::segment(&order.id))) { bdi { (visible(&order.key)) } } }
                 dd.number { (since(scope, &order.created_at)) }
             }
         }
@@ -126,11 +126,11 @@ async fn destinations(visit: &Visit) -> Markup {
         @match listed {
             Err(refused) => (unreadable(&refused)),
             Ok(listed) if listed.data.is_empty() => {
-                p.hint { "Orders stay here until someone reads them. " a href="/console/destinations" { "Send them on to another system" } }
+                p.hint { "None. " a href="/console/destinations" { "Deliver orders to another system" } }
             }
             Ok(listed) => {
-                (parts::table("Destinations", &html! {
-                    thead { tr { th { "Destination" } th { "State" } th.number { "Behind" } th.number { "Parked" } } }
+                (parts::stack("Destinations", &html! {
+                    thead { tr { th scope="col" { "Destination" } th scope="col" { "State" } th.number scope="col" { "Behind" } th.number scope="col" { "Parked" } } }
                     tbody { @for one in &listed.data { (row(one)) } }
                 }))
                 @if listed.next.is_some() { p.more { a href="/console/destinations" { "All destinations" } } }
@@ -148,18 +148,18 @@ fn row(one: &Destination) -> Markup {
     };
     html! {
         tr {
-            td {
-                a href=(address) { (one.kind) @if let Some(url) = &one.url { " " (url) } }
+            td.wide {
+                a href=(address) { (one.kind) @if let Some(url) = &one.url { " " bdi { (visible(url)) } } }
                 @if let Some(hint) = &one.hint { p.hint { (hint.what) " " (hint.remedy) } }
             }
-            td { (label(&one.state, tone)) }
-            td.number {
+            td data-label="State" { (label(&one.state, tone)) }
+            td.number data-label="Behind" {
                 @if one.lag.events == 0 { "up to date" } @else {
                     (count(one.lag.events)) " events"
                     @if let Some(seconds) = one.lag.seconds { ", " (age(seconds)) }
                 }
             }
-            td.number { (count(one.parked)) }
+            td.number data-label="Parked" { (count(one.parked)) }
         }
     }
 }

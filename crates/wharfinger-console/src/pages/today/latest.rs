@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{Scope, unreadable};
 use crate::api;
-use crate::parts::{self, Listed, count, outcome, time};
+use crate::parts::{self, Listed, count, outcome, time, visible};
 use crate::visit::Visit;
 
 const SHOWN: &str = "8";
@@ -39,11 +39,12 @@ pub(super) async fn show(visit: &Visit, scope: &Scope<'_>) -> Option<Markup> {
     }
     Some(html! {
         h2 { "Last batches" }
-        (parts::table("Last batches", &html! {
+        (parts::stack("Last batches", &html! {
             thead {
                 tr {
-                    th { "Received" } th { "Organisation" } th { "Dialect" } th { "Outcome" }
-                    th.number { "Orders" } th.number { "Accepted" } th.number { "Rejected" }
+                    th scope="col" { "Received" } th scope="col" { "Organisation" } th scope="col" { "Dialect" }
+                    th.number scope="col" { "Orders" } th.number scope="col" { "Accepted" } th.number scope="col" { "Rejected" }
+                    th scope="col" { "Status" }
                 }
             }
             tbody { @for batch in &batches { (row(batch)) } }
@@ -57,16 +58,16 @@ fn row(batch: &Batch) -> Markup {
     let address = format!("/console/batches/{}", api::segment(&batch.id));
     html! {
         tr {
-            td { a href=(address) { (time(&batch.received_at)) } }
-            td {
-                @if let Some(first) = batch.organisations.first() { (first) }
+            td.wide { a href=(address) { (time(&batch.received_at)) } }
+            td data-label="Organisation" {
+                @if let Some(first) = batch.organisations.first() { bdi { (visible(first)) } }
                 @if others > 0 { " and " (count(others)) " more" }
             }
-            td { (batch.dialect) }
-            td { (outcome(&batch.status)) }
-            td.number { (count(batch.received)) }
-            td.number { (count(batch.accepted + batch.updated)) }
-            td.number { (count(batch.rejected)) }
+            td data-label="Dialect" { (batch.dialect) }
+            td.number data-label="Orders" { (count(batch.received)) }
+            td.number data-label="Accepted" { (count(batch.accepted + batch.updated)) }
+            td.number data-label="Rejected" { (count(batch.rejected)) }
+            td data-label="Status" { (outcome(&batch.status)) }
         }
     }
 }

@@ -21,7 +21,7 @@ use maud::{Markup, PreEscaped, html};
 
 use crate::api::{self, Refused};
 use crate::page::{self, Page};
-use crate::parts::Who;
+use crate::parts::{Who, visible};
 use crate::visit::{Shared, Visit};
 
 /// The routes.
@@ -121,6 +121,9 @@ fn rfc_3339(at_ms: i64) -> String {
 }
 
 async fn today(visit: Visit) -> Response {
+    if !visit.session.may("orders:read") {
+        return start::without_orders(&visit).await;
+    }
     let scope = Scope::of(&visit);
     let who = visit.get::<Who>("/v1/whoami").await.unwrap_or_default();
     if !is_known(&visit, scope.organisation).await {
@@ -218,5 +221,5 @@ fn filters(scope: &Scope<'_>, who: &Who) -> Markup {
 
 /// What is shown in place of a part that cannot be read.
 fn unreadable(refused: &Refused) -> Markup {
-    html! { p.notice.warm { "This part cannot be shown now: " (refused.sentence()) } }
+    html! { p.notice.warm { "This part cannot be shown now. " (visible(refused.sentence())) } }
 }

@@ -8,7 +8,7 @@ use wharfinger_client::source::dialect_ids;
 use super::shelf::{FILE_BYTES_MAX, Shelf, Upload};
 use super::{Limits, Shelved, without_scope};
 use crate::page::Page;
-use crate::parts::{count, select};
+use crate::parts::{count, select, visible};
 use crate::visit::Visit;
 
 pub(super) async fn show(Extension(shelf): Shelved, visit: Visit) -> Response {
@@ -20,7 +20,7 @@ pub(super) async fn show(Extension(shelf): Shelved, visit: Visit) -> Response {
         Err(told) => return told,
     };
     let content = html! {
-        p.about { "Choose a file of orders. It is checked first: nothing is stored until you send it." }
+        p.about { "Choose a file of orders. It is checked first. No order is stored until you send it." }
         @if visit.query("done") == "removed" {
             p.notice.good role="status" { "The file was removed." }
         }
@@ -57,8 +57,8 @@ fn form(visit: &Visit, limits: &Limits) -> Markup {
             div.actions { button.main type="submit" { "Check the file" } }
         }
         p.hint {
-            "The server keeps the file without a name, for your key only. It is removed when it was sent, after a day, and when the server restarts. "
-            "Larger files: " code { "wharfinger submit" } "."
+            "Only your key sees the file. The server removes it after it was sent, after a day, and when the server restarts. "
+            "Send larger files with " code { "wharfinger submit" } "."
         }
     }
 }
@@ -66,35 +66,27 @@ fn form(visit: &Visit, limits: &Limits) -> Markup {
 fn organisation(limits: &Limits) -> Markup {
     if let Some(only) = limits.only() {
         return html! {
-            div.field { span { "Organisation" } p.fixed { (only) } }
+            div.field { span { "Organisation" } p.fixed { bdi { (visible(only)) } } }
         };
     }
-    html! {
-        label.field {
-            span { "Organisation of orders that name none" }
-            input type="text" name="organisation" list="organisations" autocomplete="off" maxlength="64" placeholder="Each order names its own";
-            datalist #organisations {
-                @for code in &limits.organisations { option value=(code) {} }
-            }
-        }
-    }
+    super::organisation::field(limits, "")
 }
 
 fn dialects() -> Markup {
     let ids = dialect_ids();
     let choices: Vec<_> = ids.iter().map(|id| (*id, *id)).collect();
-    select("dialect", "Form of JSON orders", "", &choices)
+    select("dialect", "Dialect of JSON orders", "", &choices)
 }
 
 fn files(visit: &Visit, shelf: &Shelf) -> Markup {
     let uploads = shelf.of(&visit.session.key_id);
     html! {
         @if !uploads.is_empty() {
-            h2 { "Files here" }
+            h2 { "Your files" }
             ul.files {
                 @for upload in &uploads {
                     li {
-                        a href=(upload.path()) { bdi { (upload.name) } }
+                        a href=(upload.path()) { bdi { (visible(&upload.name)) } }
                         span.hint { (size(upload.bytes)) " · " (stage(upload)) }
                     }
                 }
@@ -108,12 +100,12 @@ fn stage(upload: &Upload) -> &'static str {
     let state = upload.state();
     let sending = state.sending.map(|run| run.seen());
     match (sending, state.check.map(|run| run.seen())) {
-        (Some(seen), _) if !seen.is_done => "is being sent",
-        (Some(seen), _) if seen.error.is_some() => "was sent in part",
-        (Some(_), _) => "was sent",
-        (None, Some(seen)) if !seen.is_done => "is being checked",
-        (None, Some(_)) => "is checked, not sent",
-        (None, None) => "not checked yet",
+        (Some(seen), _) if !seen.is_done => "Sending",
+        (Some(seen), _) if seen.error.is_some() => "Partly sent",
+        (Some(_), _) => "Sent",
+        (None, Some(seen)) if !seen.is_done => "Checking",
+        (None, Some(_)) => "Checked, not sent",
+        (None, None) => "Not checked yet",
     }
 }
 

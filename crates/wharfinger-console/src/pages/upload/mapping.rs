@@ -6,11 +6,13 @@ use wharfinger_client::source::{
     Attribute, CellReading, Record, Table, attributes, dialect, preset_of, targets_of,
 };
 
+use super::Limits;
 use super::columns::{Columns, DATES, LINE_METADATA, METADATA, NUMBERS, Way, is_repeated};
+use super::organisation::change_form;
 use super::results::{remove_form, steps, subtitle};
 use super::shelf::Upload;
 use crate::page::Page;
-use crate::parts::{form, select, text_field};
+use crate::parts::{form, frame, select, text_field, visible};
 use crate::visit::Visit;
 
 /// Orders of the preview.
@@ -20,7 +22,7 @@ const SAMPLE_CHARS: usize = 60;
 /// Characters of an order that are shown.
 const ORDER_CHARS: usize = 8_000;
 
-pub(super) fn show(visit: &Visit, upload: &Upload, table: &Table) -> Response {
+pub(super) fn show(visit: &Visit, upload: &Upload, table: &Table, limits: &Limits) -> Response {
     let state = upload.state();
     let columns = &state.columns;
     let action = format!("{}/columns", upload.path());
@@ -32,7 +34,7 @@ pub(super) fn show(visit: &Visit, upload: &Upload, table: &Table) -> Response {
         (steps(true, "columns"))
         (subtitle(upload))
         @if let Some(error) = &columns.error {
-            p.notice.bad role="alert" { (error) }
+            p.notice.bad role="alert" { (visible(error)) }
         }
         @match &columns.way {
             Way::ByHand => (by_hand(visit, &action, table, columns)),
@@ -41,6 +43,7 @@ pub(super) fn show(visit: &Visit, upload: &Upload, table: &Table) -> Response {
         }
         @if let Some(preview) = preview { (preview) }
         (others(visit, &action, table, columns))
+        (change_form(visit, upload, limits))
         div.actions {
             @if state.mapping.is_some() {
                 a.button href=(format!("{}/mapping.toml", upload.path())) download="mapping.toml" { "Download the mapping" }
@@ -48,7 +51,7 @@ pub(super) fn show(visit: &Visit, upload: &Upload, table: &Table) -> Response {
             (remove_form(visit, upload))
         }
         @if state.mapping.is_some() {
-            p.hint { "The command line takes the mapping too: " code { "wharfinger submit FILE --map mapping.toml" } }
+            p.hint { "You can also use the mapping on the command line: " code { "wharfinger submit FILE --map mapping.toml" } }
         }
     };
     Page::new(visit, &*upload.name)
@@ -69,7 +72,7 @@ fn go_on() -> Markup {
 fn by_hand(visit: &Visit, action: &str, table: &Table, columns: &Columns) -> Markup {
     let all = attributes();
     let content = html! {
-        p { "Choose what each column becomes. Rows with the same order key are one order, and each row is one line of it." }
+        p { "Choose an attribute for each column. Rows with the same order key are lines of one order." }
         ul.columns {
             @for (at, name) in table.columns.iter().enumerate() {
                 (column(table, columns, &all, at, name))
@@ -93,11 +96,11 @@ fn column(table: &Table, columns: &Columns, all: &[Attribute], at: usize, name: 
     html! {
         li {
             div {
-                label #(label) for=(id) { bdi { @if name.is_empty() { "(no name)" } @else { (name) } } }
-                p.hint { @for sample in samples.iter().take(2) { bdi.sample { (shortened(sample, SAMPLE_CHARS)) } } }
+                label #(label) for=(id) { bdi { @if name.is_empty() { "(no name)" } @else { (visible(name)) } } }
+                p.hint { @for sample in samples.iter().take(2) { bdi.sample { (visible(&shortened(sample, SAMPLE_CHARS))) } } }
             }
             @if name.is_empty() || is_repeated(&table.columns, name) {
-                p.hint { "Ignored: the column has no name of its own." }
+                p.hint { "Ignored, because the name of the column is empty or not unique." }
             } @else {
                 (attribute_select(&id, chosen, all))
             }
@@ -119,9 +122,9 @@ fn attribute_select(id: &str, chosen: &str, all: &[Attribute]) -> Markup {
                     }
                 }
             }
-            optgroup label="Anything else" {
-                (option(METADATA, "Keep it in the order's metadata"))
-                (option(LINE_METADATA, "Keep it in the line's metadata"))
+            optgroup label="Metadata" {
+                (option(METADATA, "Metadata of the order"))
+                (option(LINE_METADATA, "Metadata of the line"))
             }
         }
     }
@@ -148,7 +151,7 @@ fn described(attribute: &Attribute) -> String {
         CellReading::Date => ", a date",
     };
     let needed = if attribute.path == "key" {
-        ", needed"
+        ", required"
     } else {
         ""
     };
@@ -158,19 +161,19 @@ fn described(attribute: &Attribute) -> String {
 fn preset(visit: &Visit, action: &str, columns: &Columns, (name, text): (&str, &str)) -> Markup {
     let targets = targets_of(text).unwrap_or_default();
     let content = html! {
-        p.notice.good role="status" { "The columns are those of the preset " strong { (name) } ". Nothing needs to be chosen." }
+        p.notice.good role="status" { "The file is an export of " strong { (name) } ". Its columns are known, so you do not need to choose anything." }
         div.narrow { (text_field("zone", "Time zone of the dates", &columns.zone)) }
         (go_on())
     };
     html! {
         (form(visit, action, &content))
-        details.others { summary { "What the columns become" } (target_list(&targets)) }
+        details.others { summary { "Attributes of the columns" } (target_list(&targets)) }
     }
 }
 
 fn pasted(visit: &Visit, action: &str, columns: &Columns) -> Markup {
     let content = html! {
-        p { "The columns become what the mapping file says." }
+        p { "The columns are mapped as the mapping file says." }
         (go_on())
     };
     let targets = targets_of(&columns.pasted).unwrap_or_default();
@@ -182,16 +185,16 @@ fn pasted(visit: &Visit, action: &str, columns: &Columns) -> Markup {
 
 fn target_list(targets: &[(String, Vec<String>)]) -> Markup {
     html! {
-        div.table tabindex="0" role="region" aria-label="Columns" {
+        (frame("Columns", &html! {
             table {
                 thead { tr { th scope="col" { "Column" } th scope="col" { "Attributes" } } }
                 tbody {
                     @for (column, paths) in targets {
-                        tr { td { bdi { (column) } } td { code { (paths.join(", ")) } } }
+                        tr { td { bdi { (visible(column)) } } td { code { (visible(&paths.join(", "))) } } }
                     }
                 }
             }
-        }
+        }))
     }
 }
 
@@ -207,9 +210,9 @@ fn others(visit: &Visit, action: &str, table: &Table, columns: &Columns) -> Mark
     };
     html! {
         details.others open[columns.way == Way::Pasted && columns.error.is_some()] {
-            summary { "Another mapping" }
+            summary { "Use another mapping" }
             @if columns.way != Way::ByHand {
-                (form(visit, action, &html! { button type="submit" name="do" value="by-hand" { "Choose the columns by hand" } }))
+                (form(visit, action, &html! { button type="submit" name="do" value="by-hand" { "Choose the attributes yourself" } }))
             }
             @if let Some((name, _)) = preset.filter(|_| !matches!(columns.way, Way::Preset(..))) {
                 (form(visit, action, &html! { button type="submit" name="do" value="preset" { "Use the preset " (name) } }))
@@ -231,7 +234,7 @@ fn preview(upload: &Upload, mapping: &str) -> Markup {
         },
         Err(error) => html! {
             h2 #preview { "The first orders" }
-            p.notice.bad role="alert" { (error) }
+            p.notice.bad role="alert" { (visible(&error)) }
         },
     }
 }
@@ -242,16 +245,16 @@ fn one_order(order: &Record) -> Markup {
             h3 { "Row " (order.line) }
             @for fault in &order.faults {
                 p.notice.bad {
-                    "Row " (fault.row) @if let Some(column) = &fault.column { ", column " bdi { (column) } } ": " (fault.message)
+                    "Row " (fault.row) @if let Some(column) = &fault.column { ", column " bdi { (visible(column)) } } ": " (visible(&fault.message))
                 }
             }
-            pre tabindex="0" { (shortened(&indented(&order.text), ORDER_CHARS)) }
+            pre tabindex="0" { (visible(&shortened(&indented(&order.text), ORDER_CHARS))) }
         }
     }
 }
 
 fn first_orders(upload: &Upload, mapping: &str) -> Result<Vec<Record>, String> {
-    let gone = || "The file is gone.".to_owned();
+    let gone = || "The file is no longer here.".to_owned();
     let own = dialect(wharfinger_client::source::dialect_ids()[0]).ok_or_else(gone)?;
     let content = upload.content().ok_or_else(gone)?;
     let sentence = |error| format!("{error:#}");

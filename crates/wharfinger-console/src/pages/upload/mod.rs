@@ -10,6 +10,7 @@
 //! choose.rs    the forms of the columns
 //! columns.rs   what columns become              rows.rs    results in a file, page by page
 //! receive.rs   a form with a file               shelf.rs   the files of this process
+//! organisation.rs  the organisation of a file
 //! ```
 
 mod answer;
@@ -17,6 +18,7 @@ mod choose;
 mod columns;
 mod first;
 mod mapping;
+mod organisation;
 mod reading;
 mod receive;
 mod results;
@@ -62,6 +64,10 @@ pub(crate) fn routes() -> Router<Shared> {
             get(choose::mapping_file),
         )
         .route("/console/upload/{id}/columns", post(choose::columns))
+        .route(
+            "/console/upload/{id}/organisation",
+            post(organisation::change),
+        )
         .route("/console/upload/{id}/check", post(check))
         .route("/console/upload/{id}/send", post(send))
         .route("/console/upload/{id}/stop", post(stop))
@@ -97,7 +103,7 @@ impl Limits {
 
 /// The answer to keys that may not send orders.
 fn without_scope(visit: &Visit) -> Option<Response> {
-    let sentence = "Your key may not send orders. It lacks the scope orders:write.";
+    let sentence = "Your key cannot send orders. Uploads need a key with the scope orders:write.";
     let is_without = !visit.session.may("orders:write");
     is_without.then(|| told(visit, StatusCode::FORBIDDEN, sentence))
 }
@@ -130,7 +136,7 @@ async fn receive_file(
             return Err(Box::new(told));
         }
         if !session::is_csrf(&visit.session.token, form.field("csrf")) {
-            let sentence = "The form is too old. Open the page again, and choose the file again.";
+            let sentence = "The form has expired. Open the page again and choose the file again.";
             return Err(Box::new(told(&visit, StatusCode::FORBIDDEN, sentence)));
         }
         // Several files may arrive at the same time.
@@ -152,8 +158,8 @@ async fn receive_file(
 
 fn told_full(visit: &Visit, full: Full) -> Response {
     let sentence = match full {
-        Full::Key => "Your key has 5 files here. Remove one of them first.",
-        Full::Server => "The server keeps too many files now. Try again later.",
+        Full::Key => "Your key already has 5 files here. Remove one of them first.",
+        Full::Server => "The server has too many files now. Try again later.",
     };
     told(visit, StatusCode::SERVICE_UNAVAILABLE, sentence)
 }
@@ -163,18 +169,32 @@ fn told_not_received(visit: &Visit, why: NotReceived) -> Response {
         NotReceived::Refused(response) => *response,
         NotReceived::TooLarge => {
             let sentence = format!(
-                "The file is too large. A file may have {} MiB. Compress it with gzip, split it, or send it with wharfinger submit.",
+                "The file is too large. A file can have at most {} MiB. Compress it with gzip, split it, or send it with wharfinger submit.",
                 FILE_BYTES_MAX >> 20
             );
             told(visit, StatusCode::PAYLOAD_TOO_LARGE, &sentence)
         }
-        NotReceived::Broken => {
-            let sentence = "The file did not arrive whole. Nothing was kept. Send it again.";
+        NotReceived::NotForm => {
+            let sentence =
+                "The request is not a form with one file. Choose the file on the page Upload.";
             told(visit, StatusCode::BAD_REQUEST, sentence)
+        }
+        NotReceived::FieldTooLarge => {
+            let sentence =
+                "The form has a field that is too long, or too many fields. Nothing was stored.";
+            told(visit, StatusCode::BAD_REQUEST, sentence)
+        }
+        NotReceived::Ended => {
+            let sentence = "The connection ended before the whole file had arrived. Nothing was stored. Upload the file again.";
+            told(visit, StatusCode::BAD_REQUEST, sentence)
+        }
+        NotReceived::Slow => {
+            let sentence = "Nothing arrived for 30 seconds, so the upload was stopped. Nothing was stored. Check your connection and upload the file again.";
+            told(visit, StatusCode::REQUEST_TIMEOUT, sentence)
         }
         NotReceived::NoRoom(error) => {
             tracing::error!(%error, "A file that was uploaded cannot be kept.");
-            let sentence = "The server has no room for the file. Nothing was kept.";
+            let sentence = "The server has no disk space for the file. Nothing was stored. Tell the server's operator.";
             told(visit, StatusCode::INSUFFICIENT_STORAGE, sentence)
         }
     }
@@ -190,7 +210,7 @@ async fn keep(
     let organisation = form.field("organisation").to_owned();
     let dialect = form.field("dialect").to_owned();
     let Some((name, file, bytes)) = form.file.filter(|(_, _, bytes)| *bytes > 0) else {
-        let sentence = "No file was chosen, or it is empty.";
+        let sentence = "No file was chosen, or the file is empty.";
         return Err(told(visit, StatusCode::BAD_REQUEST, sentence));
     };
     let own = wharfinger_client::source::dialect_ids();
@@ -208,7 +228,7 @@ async fn keep(
     match seen {
         Ok(Some(table)) if table.columns.len() > COLUMNS_MAX => {
             let sentence = format!(
-                "The file has {} columns. The page takes {COLUMNS_MAX}: leave out those that you do not need, or send it with wharfinger submit.",
+                "The file has {} columns. At most {COLUMNS_MAX} are possible here. Remove columns that you do not need, or send the file with wharfinger submit.",
                 table.columns.len()
             );
             return Err(told(visit, StatusCode::UNPROCESSABLE_ENTITY, &sentence));
@@ -238,7 +258,7 @@ fn look(upload: &Upload) -> Result<Option<wharfinger_client::source::Table>, Str
     let content = || {
         upload
             .content()
-            .ok_or_else(|| "The file is gone.".to_owned())
+            .ok_or_else(|| "The file is no longer here.".to_owned())
     };
     let is_table = content()?
         .is_table()
@@ -281,7 +301,7 @@ fn find(visit: &Visit, shelf: &Shelf) -> Option<Arc<Upload>> {
 }
 
 fn told_gone(visit: &Visit) -> Response {
-    let sentence = "This file is not here. It was removed, or the server was restarted. Choose it again: nothing is stored twice.";
+    let sentence = "This file is no longer here. It was removed, or the server was restarted. Upload it again: no order is stored twice.";
     told(visit, StatusCode::NOT_FOUND, sentence)
 }
 
@@ -289,13 +309,17 @@ async fn show(Extension(shelf): Shelved, visit: Visit) -> Response {
     let Some(upload) = find(&visit, &shelf) else {
         return told_gone(&visit);
     };
+    let limits = match Limits::of(&visit).await {
+        Ok(limits) => limits,
+        Err(told) => return told,
+    };
     let state = upload.state();
     let wants_columns = visit.query("step") == "columns" && upload.running().is_none();
     match (&upload.table, state.sending.as_ref(), state.check.as_ref()) {
-        (Some(table), _, _) if wants_columns => mapping::show(&visit, &upload, table),
-        (_, Some(run), _) | (_, None, Some(run)) => results::show(&visit, &upload, run),
-        (Some(table), None, None) => mapping::show(&visit, &upload, table),
-        (None, None, None) => results::not_checked(&visit, &upload),
+        (Some(table), _, _) if wants_columns => mapping::show(&visit, &upload, table, &limits),
+        (_, Some(run), _) | (_, None, Some(run)) => results::show(&visit, &upload, run, &limits),
+        (Some(table), None, None) => mapping::show(&visit, &upload, table, &limits),
+        (None, None, None) => results::not_checked(&visit, &upload, &limits),
     }
 }
 

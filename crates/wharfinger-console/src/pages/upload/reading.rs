@@ -66,7 +66,7 @@ pub(super) fn read(
     to: &Sender<Result<Batch, String>>,
 ) {
     let Some(dialect) = dialect(of) else {
-        let _ = to.blocking_send(Err("The dialect is unknown.".to_owned()));
+        let _ = to.blocking_send(Err("The dialect is not known.".to_owned()));
         return;
     };
     match file.open(mapping, dialect) {
@@ -117,7 +117,7 @@ impl Batch {
                 vec![RowFault {
                     pointer: String::new(),
                     cell: None,
-                    message: format!("The order has {has} bytes. A request takes {most} at most."),
+                    message: format!("The order has {has} bytes. At most {most} are possible."),
                     hint: None,
                     is_warning: false,
                 }],

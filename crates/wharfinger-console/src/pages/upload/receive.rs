@@ -17,7 +17,7 @@ use multer::{Field, Multipart};
 use tokio::time::timeout;
 
 use super::shelf::FILE_BYTES_MAX;
-use crate::parts::is_hidden;
+use crate::texts::is_hidden;
 
 /// How long the browser may send nothing.
 const IDLE_MAX: Duration = Duration::from_secs(30);
@@ -54,8 +54,14 @@ pub(super) enum NotReceived {
     TooLarge,
     /// What `may_begin` said.
     Refused(Box<axum::response::Response>),
-    /// The body is no form, or ended early.
-    Broken,
+    /// The body is no form with one file.
+    NotForm,
+    /// A field is too long, or there are too many.
+    FieldTooLarge,
+    /// The body ended early.
+    Ended,
+    /// Nothing arrived for too long.
+    Slow,
     /// The file cannot be kept.
     NoRoom(std::io::Error),
 }
@@ -73,7 +79,7 @@ pub(super) async fn receive(
         .get(CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok());
     let boundary = kind.and_then(|kind| multer::parse_boundary(kind).ok());
-    let boundary = boundary.ok_or(NotReceived::Broken)?;
+    let boundary = boundary.ok_or(NotReceived::NotForm)?;
     let ahead = Arc::new(AtomicUsize::new(0));
     let body = PieceByPiece {
         body: body.into_data_stream(),
@@ -103,13 +109,13 @@ async fn read(
             let value = part.text().await?;
             form.fields.push((name, value));
             if form.fields.len() > FIELDS_MAX {
-                return Err(NotReceived::Broken);
+                return Err(NotReceived::FieldTooLarge);
             }
             continue;
         };
         let file_name = sane_name(file_name);
         let Some(may_begin) = may_begin.take() else {
-            return Err(NotReceived::Broken);
+            return Err(NotReceived::NotForm);
         };
         if let Err(refused) = may_begin(&form) {
             part.discard().await;
@@ -148,14 +154,14 @@ struct Part {
 impl Parts {
     async fn next(&mut self) -> Result<Option<Part>, NotReceived> {
         let next = timeout(IDLE_MAX, self.multipart.next_field()).await;
-        let next = next.map_err(|_| NotReceived::Broken)?;
+        let next = next.map_err(|_| NotReceived::Slow)?;
         self.ahead.store(0, Ordering::Relaxed);
         let part = |field| Part {
             field,
             ahead: Arc::clone(&self.ahead),
         };
         next.map(|next| next.map(part))
-            .map_err(|_| NotReceived::Broken)
+            .map_err(|error| why_unread(&error))
     }
 
     /// Reads the rest of the form, in vain.
@@ -172,9 +178,9 @@ impl Parts {
 impl Part {
     async fn chunk(&mut self) -> Result<Option<Bytes>, NotReceived> {
         let piece = timeout(IDLE_MAX, self.field.chunk()).await;
-        let piece = piece.map_err(|_| NotReceived::Broken)?;
+        let piece = piece.map_err(|_| NotReceived::Slow)?;
         self.ahead.store(0, Ordering::Relaxed);
-        piece.map_err(|_| NotReceived::Broken)
+        piece.map_err(|error| why_unread(&error))
     }
 
     async fn text(&mut self) -> Result<String, NotReceived> {
@@ -182,10 +188,10 @@ impl Part {
         while let Some(piece) = self.chunk().await? {
             bytes.extend_from_slice(&piece);
             if bytes.len() > FIELD_BYTES_MAX {
-                return Err(NotReceived::Broken);
+                return Err(NotReceived::FieldTooLarge);
             }
         }
-        String::from_utf8(bytes).map_err(|_| NotReceived::Broken)
+        String::from_utf8(bytes).map_err(|_| NotReceived::NotForm)
     }
 
     /// Writes a file's content into a file without a name.
@@ -215,6 +221,41 @@ impl Part {
     }
 }
 
+/// Why the parser could not go on.
+fn why_unread(error: &multer::Error) -> NotReceived {
+    use multer::Error::{
+        IncompleteFieldData, IncompleteHeaders, IncompleteStream, StreamReadFailed,
+    };
+    let is_cut = matches!(
+        error,
+        IncompleteFieldData { .. } | IncompleteHeaders | IncompleteStream
+    );
+    let is_unread = matches!(error, StreamReadFailed(cause) if !is_no_part(&**cause));
+    if is_cut || is_unread {
+        NotReceived::Ended
+    } else {
+        NotReceived::NotForm
+    }
+}
+
+/// Bytes that do not begin a part.
+#[derive(Debug)]
+struct NoPart;
+
+impl std::fmt::Display for NoPart {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("a part does not begin")
+    }
+}
+
+impl std::error::Error for NoPart {}
+
+/// Whether an error of reading is [`NoPart`].
+fn is_no_part(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let error = cause.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.get_ref().is_some_and(|inner| inner.is::<NoPart>()))
+}
+
 /// Passes a body on piece by piece. The parser would otherwise take as much as has arrived, and any number of bytes that do
 /// not begin a part.
 struct PieceByPiece {
@@ -238,7 +279,7 @@ impl Stream for PieceByPiece {
             let piece = piece.map_err(io::Error::other)?;
             let before = self.ahead.fetch_add(piece.len(), Ordering::Relaxed);
             if before > AHEAD_MAX {
-                return Err(io::Error::other("a part does not begin"));
+                return Err(io::Error::other(NoPart));
             }
             Ok(piece)
         }))
@@ -331,9 +372,31 @@ mod tests {
         let pieces = (0..100_000).map(|_| Ok::<_, io::Error>(Bytes::from_static(&[b'x'; 100])));
         let endless = Body::from_stream(futures_util::stream::iter(pieces));
         let none = receive(&headers, endless, |_| Ok(()));
-        assert!(matches!(none.await, Err(NotReceived::Broken)));
+        assert!(matches!(none.await, Err(NotReceived::NotForm)));
         headers.clear();
         let none = receive(&headers, Body::empty(), |_| Ok(()));
-        assert!(matches!(none.await, Err(NotReceived::Broken)));
+        assert!(matches!(none.await, Err(NotReceived::NotForm)));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn each_cause_of_a_broken_form_is_told_apart() {
+        let file = ("file", Some("a.json"), "[{}]");
+        let long = "x".repeat(FIELD_BYTES_MAX + 1);
+        let (headers, body) = form(&[("note", None, &long), file]);
+        let received = receive(&headers, body, |_| Ok(()));
+        assert!(matches!(received.await, Err(NotReceived::FieldTooLarge)));
+        let (headers, body) = form(&[file, file]);
+        let received = receive(&headers, body, |_| Ok(()));
+        assert!(matches!(received.await, Err(NotReceived::NotForm)));
+        // The connection ends in the middle of the file.
+        let begin =
+            "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n[{";
+        let broken = Err(io::Error::from(io::ErrorKind::ConnectionReset));
+        for rest in [vec![], vec![broken]] {
+            let pieces = std::iter::once(Ok(Bytes::from_static(begin.as_bytes()))).chain(rest);
+            let body = Body::from_stream(futures_util::stream::iter(pieces));
+            let received = receive(&headers, body, |_| Ok(()));
+            assert!(matches!(received.await, Err(NotReceived::Ended)));
+        }
     }
 }

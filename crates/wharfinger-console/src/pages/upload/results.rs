@@ -3,13 +3,15 @@
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::Limits;
 use super::first::size;
+use super::organisation::change_form;
 use super::rows::{PAGE_ROWS, Row, RowFault};
 use super::run::{Counts, Run, Seen};
 use super::shelf::Upload;
 use crate::api::{segment, target};
 use crate::page::Page;
-use crate::parts::{count, form, outcome};
+use crate::parts::{count, form, outcome, visible};
 use crate::visit::Visit;
 
 /// The steps of an upload.
@@ -39,7 +41,7 @@ pub(super) fn subtitle(upload: &Upload) -> Markup {
         p.subtitle {
             (size(upload.bytes)) " · "
             @if upload.table.is_some() { "CSV" } @else { (state.dialect) }
-            @if !state.organisation.is_empty() { " · organisation " bdi { (state.organisation) } }
+            @if !state.organisation.is_empty() { " · Organisation " bdi { (visible(&state.organisation)) } }
         }
     }
 }
@@ -54,7 +56,7 @@ pub(super) fn remove_form(visit: &Visit, upload: &Upload) -> Markup {
 }
 
 /// The page of a file that was not checked.
-pub(super) fn not_checked(visit: &Visit, upload: &Upload) -> Response {
+pub(super) fn not_checked(visit: &Visit, upload: &Upload, limits: &Limits) -> Response {
     let action = format!("{}/check", upload.path());
     let content = html! {
         (steps(upload.table.is_some(), "check"))
@@ -63,12 +65,13 @@ pub(super) fn not_checked(visit: &Visit, upload: &Upload) -> Response {
             (form(visit, &action, &html! { button.main type="submit" { "Check the file" } }))
             (remove_form(visit, upload))
         }
+        (change_form(visit, upload, limits))
     };
     Page::new(visit, &*upload.name).show(&content)
 }
 
 /// The page of a run.
-pub(super) fn show(visit: &Visit, upload: &Upload, run: &Run) -> Response {
+pub(super) fn show(visit: &Visit, upload: &Upload, run: &Run, limits: &Limits) -> Response {
     let seen = run.seen();
     let step = if run.is_dry { "check" } else { "send" };
     let content = html! {
@@ -78,6 +81,7 @@ pub(super) fn show(visit: &Visit, upload: &Upload, run: &Run) -> Response {
             (running(visit, upload, run, &seen))
         } @else if run.is_dry {
             (checked(visit, upload, &seen))
+            (change_form(visit, upload, limits))
         } @else {
             (sent(visit, upload, &seen))
         }
@@ -93,11 +97,11 @@ pub(super) fn show(visit: &Visit, upload: &Upload, run: &Run) -> Response {
 
 fn running(visit: &Visit, upload: &Upload, run: &Run, seen: &Seen) -> Markup {
     let (doing, hint) = if run.is_dry {
-        ("Checking the orders", "Nothing is stored yet.")
+        ("Checking the orders", "No order is stored yet.")
     } else {
         (
             "Sending the orders",
-            "You may leave this page; the server goes on. It stops when you sign out, when your session ends, or when the key is revoked.",
+            "You can leave this page. The server stops sending when you sign out, when your session ends, or when the key is revoked.",
         )
     };
     let stop = format!("{}/stop", upload.path());
@@ -145,12 +149,14 @@ fn checked(visit: &Visit, upload: &Upload, seen: &Seen) -> Markup {
     let to_send = counts.orders - counts.not_sent;
     let send = format!("{}/send", upload.path());
     let columns = format!("{}?step=columns", upload.path());
+    // Sending is not what comes next if no order would be accepted.
+    let is_next = good > 0;
     let button = html! {
-        button.main type="submit" { "Send " (orders(to_send)) }
+        button.main[is_next] type="submit" { "Send " (orders(to_send)) }
     };
     html! {
         @if let Some(error) = &seen.error {
-            p.notice.bad role="alert" { "The check did not reach the end: " (error) }
+            p.notice.bad role="alert" { "The file could not be checked completely. " (visible(error)) }
         } @else if good == counts.orders {
             p.notice.good role="status" { @if good == 1 { "The order can be sent." } @else { "All " (orders(good)) " can be sent." } }
         } @else {
@@ -158,17 +164,19 @@ fn checked(visit: &Visit, upload: &Upload, seen: &Seen) -> Markup {
         }
         (cards(true, counts))
         @if counts.not_sent > 0 {
-            p.hint { "Rows that make no order are not sent. Mend them in the file, then choose it again: orders that are stored already stay as they are." }
+            p.hint { "Rows that cannot be read as orders are not sent. Correct them in the file and upload it again: orders that are already stored stay unchanged." }
         }
         @if counts.rejected > 0 {
-            p.hint { "Rejected orders are sent too. The server keeps them, so that you can mend them there." }
+            p.hint { "Rejected orders are sent too, so that you can mend them on the page Errors." }
         }
         @if counts.batches > 1 {
-            p.hint { "Each part of 1,000 orders is checked by itself. An order that comes twice in the file may be shown as new twice." }
+            p.hint { "Orders are checked in parts of 1,000. An order that is in the file twice can be counted as new twice." }
         }
         div.actions {
-            @if to_send > 0 && upload.has_content() { (form(visit, &send, &button)) }
-            @if upload.table.is_some() { a.button href=(columns) { "Change the columns" } }
+            @if is_next && upload.has_content() { (form(visit, &send, &button)) }
+            @if upload.table.is_some() { a.button.main[!is_next] href=(columns) { "Change the columns" } }
+            @else if !is_next { a.button.main href="/console/upload" { "Upload another file" } }
+            @if !is_next && to_send > 0 && upload.has_content() { (form(visit, &send, &button)) }
             @if seen.error.is_some() {
                 (form(visit, &format!("{}/check", upload.path()), &html! { button type="submit" { "Check again" } }))
             }
@@ -188,8 +196,8 @@ fn sent(visit: &Visit, upload: &Upload, seen: &Seen) -> Markup {
     html! {
         @if let Some(error) = &seen.error {
             p.notice.bad role="alert" {
-                "Not everything was sent. " (error) " " (count(sent)) " orders of the file were sent before. "
-                @if upload.has_content() { "Send it again: nothing is stored twice." }
+                "Not all orders were sent. " (visible(error)) " " (orders(sent)) " of the file " @if sent == 1 { "was" } @else { "were" } " sent before. "
+                @if upload.has_content() { "Send the rest: no order is stored twice." }
             }
         } @else if counts.rejected + counts.not_sent > 0 {
             p.notice.warm role="status" { "The file was sent. " (count(sent - counts.rejected)) " of " (orders(counts.orders)) " were accepted." }
@@ -201,8 +209,8 @@ fn sent(visit: &Visit, upload: &Upload, seen: &Seen) -> Markup {
             @if seen.error.is_some() && upload.has_content() {
                 (form(visit, &format!("{}/send", upload.path()), &html! { button.main type="submit" { "Send the rest" } }))
             }
-            @if counts.rejected > 0 { a.button href="/console/errors" { "Mend the rejected orders" } }
-            a.button href="/console/upload" { "Another file" }
+            @if counts.rejected > 0 { a.button href="/console/errors" { "Mend rejected orders" } }
+            a.button href="/console/upload" { "Upload another file" }
         }
         (batches(seen))
     }
@@ -245,13 +253,13 @@ fn list(visit: &Visit, upload: &Upload, run: &Run) -> Markup {
     html! {
         @if run.is_dry {
             nav.tabs aria-label="Orders of the file" {
-                a href=(path) aria-current=[(!is_all).then_some("page")] { "With faults (" (count(faulty as u64)) ")" }
+                a href=(path) aria-current=[(!is_all).then_some("page")] { "With errors (" (count(faulty as u64)) ")" }
                 a href=(target(&path, &[("list", "all")])) aria-current=[is_all.then_some("page")] { "All orders" }
             }
         } @else if total > 0 {
-            h2 { "Orders with faults" }
+            h2 { "Orders with errors" }
         }
-        @if total == 0 && run.is_dry { p.hint { "No order has a fault." } }
+        @if total == 0 && run.is_dry { p.hint { "No order has errors." } }
         ol.results { @for row in &rows { (one(row, place)) } }
         @if total > PAGE_ROWS {
             nav.pager aria-label="Pages of the list" {
@@ -268,7 +276,7 @@ fn one(row: &Row, place: &str) -> Markup {
         li {
             p.result {
                 span.hint { "Order " (count(row.number)) ", " (place) " " (count(row.line)) }
-                @if let Some(key) = &row.key { bdi.key { (key) } }
+                @if let Some(key) = &row.key { bdi.key { (visible(key)) } }
                 (outcome(&row.outcome))
             }
             @if !row.faults.is_empty() {
@@ -282,14 +290,14 @@ fn one(row: &Row, place: &str) -> Markup {
 fn one_fault(fault: &RowFault) -> Markup {
     html! {
         li {
-            p { @if fault.is_warning { span.label.warm { "warning" } " " } (fault.message) }
+            p { @if fault.is_warning { span.label.warm { "warning" } " " } (visible(&fault.message)) }
             p.hint {
                 @if let Some((row, column)) = &fault.cell {
-                    "Row " (count(*row)) @if !column.is_empty() { ", column " bdi { (column) } } " "
+                    "Row " (count(*row)) @if !column.is_empty() { ", column " bdi { (visible(column)) } } " "
                 }
-                @if !fault.pointer.is_empty() { code { (fault.pointer) } }
+                @if !fault.pointer.is_empty() { code { (visible(&fault.pointer)) } }
             }
-            @if let Some(hint) = &fault.hint { p.advice { (hint) } }
+            @if let Some(hint) = &fault.hint { p.advice { (visible(hint)) } }
         }
     }
 }

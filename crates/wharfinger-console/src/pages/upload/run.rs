@@ -20,7 +20,7 @@ use crate::visit::Shared;
 /// How long a run waits for a server that is overloaded or limits the rate.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// Why a run has ended that a person stopped.
-const STOPPED: &str = "It was stopped.";
+const STOPPED: &str = "You stopped it.";
 /// Batches that are listed.
 const BATCHES_MAX: usize = 1_000;
 
@@ -139,7 +139,7 @@ impl Run {
                 Ok(())
             }
         });
-        kept.map_err(|error| format!("The server cannot keep the results: {error}."))
+        kept.map_err(|error| format!("The server cannot store the results: {error}."))
     }
 }
 
@@ -153,9 +153,11 @@ fn rows_of(batch: &Batch, results: Vec<OrderOutcome>) -> Vec<Row> {
             Order::Sent { line, cells } => {
                 if let Some(result) = results.next_if(|result| result.index == sent) {
                     let fault = |error: Error, is_warning| {
-                        let cell = cells.as_ref().and_then(|cells| cells.of(&error.pointer));
+                        let cell = cells.as_ref();
+                        let cell = cell.and_then(|cells| cells.place_of(&error.pointer));
                         RowFault {
-                            cell: cell.map(|cell| (cell.row, cell.column.clone())),
+                            cell: cell
+                                .map(|(row, column)| (row, column.unwrap_or_default().into())),
                             pointer: error.pointer,
                             message: error.message,
                             hint: error.hint,
@@ -207,9 +209,9 @@ impl Job {
     }
 
     async fn work(&self) -> Result<(), String> {
-        self.run.waits(Some("It waits for other files."));
+        self.run.waits(Some("Waiting for other files."));
         let turn = self.shelf.turns.acquire().await;
-        let _turn = turn.map_err(|_| "The server ends.".to_owned())?;
+        let _turn = turn.map_err(|_| "The server is stopping.".to_owned())?;
         self.run.waits(None);
         let state = self.upload.state();
         let target = Target::new(
@@ -260,10 +262,10 @@ impl Job {
                         return Err(STOPPED.to_owned());
                     }
                     if began.elapsed() > PATIENCE {
-                        return Err("The server is overloaded, or the rate of the key is used up. Try again later.".into());
+                        return Err("The server is overloaded, or the rate limit of the key is reached. Try again later.".into());
                     }
                     self.run.waits(Some(
-                        "The server asks to wait, because of load or the rate of the key.",
+                        "Waiting, because the server is busy or the rate limit of the key is reached.",
                     ));
                     tokio::time::sleep(Duration::from_secs(seconds.clamp(1, 30))).await;
                 }
@@ -309,7 +311,7 @@ impl Drop for Ends {
     fn drop(&mut self) {
         let mut seen = lock(&self.0.seen);
         if std::thread::panicking() {
-            seen.error = Some("The server could not go on.".to_owned());
+            seen.error = Some("The server had an internal error.".to_owned());
         }
         seen.is_done = true;
         seen.waits = None;

@@ -130,7 +130,11 @@ fn batches_are_filtered_and_listed_page_by_page() {
     ] {
         assert_eq!(rows(query).0, wanted, "{query}");
     }
-    assert!(rows("?key_id=nobody").1.contains("No batch is like this"));
+    assert!(
+        rows("?key_id=nobody")
+            .1
+            .contains("No batch matches these filters")
+    );
 }
 
 #[test]
@@ -147,7 +151,7 @@ fn another_tenants_batch_does_not_exist() {
     );
     let list = cookie.get(&server, "/console/batches");
     assert!(
-        list.text().contains("No batch has come in yet"),
+        list.text().contains("No batch was received yet"),
         "{}",
         list.text()
     );

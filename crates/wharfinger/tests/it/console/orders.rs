@@ -59,7 +59,10 @@ fn orders_are_found_by_what_a_person_knows_of_them() {
     for size in [WIDE, NARROW] {
         let browser = open(&server, size, "full", "/console/orders");
         if size == WIDE {
-            assert_eq!(browser.find(".empty p").text(), "No order has come in yet.");
+            assert_eq!(
+                browser.find(".empty p").text(),
+                "No order was received yet."
+            );
             for (organisation, key, name) in [
                 ("TRK001", "A-1", "Ann"),
                 ("TRK002", "B-1", "Bo"),
@@ -83,7 +86,7 @@ fn orders_are_found_by_what_a_person_knows_of_them() {
             go(&browser, &server, "/console/orders");
             browser.find("[name=by]").choose(by);
             browser.find("[name=q]").fill(text);
-            browser.labelled("main", "Show").click();
+            browser.labelled("main", "Filter").click();
             browser.wait_with(
                 "new URLSearchParams(location.search).get('q') === given[0]",
                 &[text.into()],
@@ -96,7 +99,7 @@ fn orders_are_found_by_what_a_person_knows_of_them() {
                     browser
                         .find(".empty")
                         .text()
-                        .contains("No order is like this.")
+                        .contains("No order matches these filters.")
                 );
             }
         }
@@ -244,7 +247,9 @@ fn an_order_is_processed_fulfilled_and_cancelled_by_buttons() {
         browser
             .find("[name=tracking_url]")
             .fill("https://parcels.example/1");
-        browser.labelled("#fulfilment", "Report").click();
+        browser
+            .labelled("#fulfilment form", "Report fulfilment")
+            .click();
         browser.wait("location.search.includes('done=saved')");
         let shown = get(&server, &format!("/v1/orders/{first}"));
         assert_eq!(shown["fulfilment"]["status"], "PICKED");
@@ -253,7 +258,9 @@ fn an_order_is_processed_fulfilled_and_cancelled_by_buttons() {
         browser.find("#fulfilment summary").click();
         browser.find("[name=status]").fill("");
         browser.find("[name=tracking_url]").fill("");
-        browser.labelled("#fulfilment", "Report").click();
+        browser
+            .labelled("#fulfilment form", "Report fulfilment")
+            .click();
         browser.find("[role=alert]");
         let after = get(&server, &format!("/v1/orders/{first}"));
         assert_eq!(after["fulfilment"], shown["fulfilment"]);

@@ -198,7 +198,7 @@ fn wrong_secrets_are_throttled_as_everywhere() {
         assert_eq!(refused.status, 401);
         let cookie = refused.header("set-cookie").unwrap_or_default();
         assert!(!cookie.contains("wharfinger_session"), "{cookie}");
-        assert!(refused.text().contains("The key id or the secret is wrong"));
+        assert!(refused.text().contains("The key ID or the secret is wrong"));
     }
     let throttled = server.send(&form);
     assert_eq!(throttled.status, 429);

@@ -160,7 +160,7 @@ fn an_organisation_is_made_and_its_catalogue_filled() {
     assert!(
         loaded
             .text()
-            .contains("2 read: 1 new, 0 changed, 0 unchanged, 1 rejected."),
+            .contains("2 received: 1 created, 0 updated, 0 unchanged, 1 rejected."),
         "{}",
         loaded.text()
     );
@@ -335,7 +335,7 @@ fn the_audit_log_is_filtered() {
         "{}",
         page.text()
     );
-    let wrong = cookie.get(&server, "/console/audit?since=yesterday");
+    let wrong = cookie.get(&server, "/console/audit?from=yesterday");
     assert!(wrong.text().contains("role=\"alert\""), "{}", wrong.text());
 }
 

@@ -1,6 +1,7 @@
 //! Files of orders, from the picker to the store.
 
 mod forms;
+mod organisations;
 mod runs;
 mod tables;
 

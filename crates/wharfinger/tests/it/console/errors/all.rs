@@ -40,7 +40,7 @@ fn all_orders_of_a_cause_are_mended_after_a_preview() {
         for (country, code) in [("Germany", "DE"), ("England", "GB"), ("Sweden", "SE")] {
             assert!(shown.contains(country) && shown.contains(code), "{shown}");
         }
-        assert!(shown.contains("Nothing changes in it."), "{shown}");
+        assert!(shown.contains("Nothing would change."), "{shown}");
         assert_eq!(browser.count_shown("[name=id]:checked"), 3);
         // One of them is left out.
         browser.find("[aria-label='Send C-Sweden']").click();
@@ -94,7 +94,7 @@ fn a_value_is_set_replaced_and_removed_without_javascript() {
     let remove = [("how", "remove")];
     let preview = both("preview", &["S-1", "S-2"], &set);
     assert!(
-        preview.text().contains("2 orders would be stored"),
+        preview.text().contains("2 orders would be accepted"),
         "{}",
         preview.text()
     );
@@ -171,7 +171,7 @@ fn all_open_orders_are_more_than_a_page() {
         browser
             .find("main")
             .text()
-            .contains("50 orders more were judged")
+            .contains("50 orders more were checked")
     );
     browser.labelled("main", "Send 150 orders").click();
     let told = browser.wait("document.querySelector('.notice.good')?.textContent");

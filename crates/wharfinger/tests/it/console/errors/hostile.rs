@@ -76,7 +76,7 @@ fn ten_thousand_faults_are_cut_with_a_count() {
         let page = cookie.get(&server, &path);
         assert_eq!(page.status, 200);
         assert!(
-            page.text().contains("950 more faults are not shown"),
+            page.text().contains("950 more errors are not shown"),
             "{path}"
         );
         assert!(page.text().matches("<mark").count() <= 50, "{path}");
@@ -113,7 +113,7 @@ fn an_order_of_a_mebibyte_is_mended() {
     let found = rejection(&server, "L-1");
     let browser = open(&server, NARROW, "one", &page_of(&found));
     browser.labelled("#faults", "Use a@b.example").click();
-    browser.wait("document.querySelector('#faults-title').textContent === 'Nothing is wrong'");
+    browser.wait("document.querySelector('#faults-title').textContent === 'No errors'");
     browser.find("button[value=send]").click();
     browser.wait("document.querySelector('.notice.good a')");
     let now = rejection(&server, "L-1");
@@ -143,7 +143,7 @@ fn a_text_that_is_no_json_is_mended() {
     let text = browser.find("#text");
     assert_eq!(text.value(), lines.trim_end());
     text.fill(&lines.trim_end().replace('\'', "\""));
-    browser.wait("document.querySelector('#faults-title').textContent === 'Nothing is wrong'");
+    browser.wait("document.querySelector('#faults-title').textContent === 'No errors'");
     browser.find("button[value=send]").click();
     browser.wait("document.querySelector('.notice.good a')");
     assert_eq!(rejection_by(&server, &batch), "mended");

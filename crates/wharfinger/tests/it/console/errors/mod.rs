@@ -3,6 +3,7 @@
 mod all;
 mod hostile;
 mod one;
+mod words;
 
 use serde_json::Value;
 

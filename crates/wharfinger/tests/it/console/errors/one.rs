@@ -28,10 +28,10 @@ fn a_shop_mends_an_order_from_signing_in_to_stored() {
             browser.find("#behind mark").property("textContent"),
             r#""anna@example,com""#
         );
-        assert_eq!(browser.find("#faults-title").text(), "1 thing is wrong");
+        assert_eq!(browser.find("#faults-title").text(), "1 error");
         assert!(browser.find(".fault-card").text().contains("Line 1"));
         browser.labelled("#faults", "Use anna@example.com").click();
-        browser.wait("document.querySelector('#bench').closest('form') && document.querySelector('#faults-title').textContent === 'Nothing is wrong'");
+        browser.wait("document.querySelector('#bench').closest('form') && document.querySelector('#faults-title').textContent === 'No errors'");
         let mended = ORDER.replace("anna@example,com", "anna@example.com");
         assert_eq!(browser.find("#text").value(), mended);
         browser.find("button[value=send]").click();
@@ -57,7 +57,12 @@ fn a_shop_mends_an_order_from_signing_in_to_stored() {
             ) == link.as_str()
         );
         show(&browser, &server, "/console/errors");
-        assert!(browser.find(".empty").text().starts_with("Nothing is open"));
+        assert!(
+            browser
+                .find(".empty")
+                .text()
+                .starts_with("There are no open errors")
+        );
         let wide = "return document.documentElement.scrollWidth <= innerWidth";
         assert_eq!(browser.run(wide, &[]), true);
         assert_eq!(browser.errors(), Vec::<String>::new());
@@ -77,7 +82,7 @@ fn faults_are_marked_anew_while_a_person_types() {
     for wrong in ["2026-13-01", "nothing", "2026-11-22"] {
         text.fill(&order.replace("2026-11-21", wrong).replace("England", "GB"));
     }
-    browser.wait("document.querySelector('#faults-title').textContent === 'Nothing is wrong'");
+    browser.wait("document.querySelector('#faults-title').textContent === 'No errors'");
     assert_eq!(browser.count_shown("#behind mark"), 0);
     text.fill(&order.replace("\"S-1\"", "\"\"").replace("England", "GB"));
     browser.wait(
@@ -92,7 +97,7 @@ fn faults_are_marked_anew_while_a_person_types() {
         browser
             .find(".fault-card")
             .text()
-            .contains("no JSON from here on")
+            .contains("not valid JSON here")
     );
     assert!(rows(data.path()) == before, "something was stored");
     assert_eq!(browser.errors(), Vec::<String>::new());
@@ -111,11 +116,7 @@ fn everything_works_without_javascript() {
     let before = rows(data.path());
     let page = cookie.get(&server, &path);
     assert_eq!(page.status, 200);
-    assert!(
-        page.text().contains("2 things are wrong"),
-        "{}",
-        page.text()
-    );
+    assert!(page.text().contains("2 errors"), "{}", page.text());
     // A button of a hint, as the page has it.
     let button = page.text().split("name=\"apply\" value=\"").nth(1).unwrap();
     let button = button.split('"').next().unwrap().replace("&quot;", "\"");
@@ -126,7 +127,7 @@ fn everything_works_without_javascript() {
         &[("text", order), ("apply", &button)],
     );
     assert_eq!(page.status, 200);
-    assert!(page.text().contains("1 thing is wrong"), "{}", page.text());
+    assert!(page.text().contains("1 error"), "{}", page.text());
     assert!(page.text().contains("a@b.example"));
     // A field beside a fault, and the button that would send: there is still a fault.
     let text = order.replace("a@b,example", "a@b.example");
@@ -180,7 +181,7 @@ fn everything_works_without_javascript() {
     );
     let page = cookie.get(&server, &path);
     assert!(
-        page.text().contains("Sent again and stored"),
+        page.text().contains("Mended and accepted"),
         "{}",
         page.text()
     );
@@ -195,7 +196,7 @@ fn everything_works_without_javascript() {
         cookie
             .get(&server, &expected)
             .text()
-            .contains("Somebody else was faster")
+            .contains("Somebody else mended")
     );
 }
 
@@ -234,7 +235,11 @@ fn another_tenants_rejection_does_not_exist() {
     let dismissed = post(&server, &cookie, &format!("{path}/dismiss"), &[]);
     assert_eq!(dismissed.status, 404);
     let list = cookie.get(&server, "/console/errors");
-    assert!(list.text().contains("Nothing is open"), "{}", list.text());
+    assert!(
+        list.text().contains("There are no open errors"),
+        "{}",
+        list.text()
+    );
     assert!(rows(data.path()) == before, "something was stored");
     // A key that only reads sees the order with its marks, and no button.
     let reader = sign_in_by_form(&server, "reader");

@@ -55,7 +55,7 @@ fn stored(server: &Server) -> u64 {
 
 /// Waits until a sending is in its middle.
 fn wait_for_the_middle(browser: &Browser) {
-    browser.wait("/asks to wait/.test(document.querySelector('#run [data-waits]')?.innerText)
+    browser.wait("/Waiting, because/.test(document.querySelector('#run [data-waits]')?.innerText)
         && Number(document.querySelector('[data-count=accepted]').textContent.replace(',', '')) >= 1000");
 }
 
@@ -74,12 +74,12 @@ fn a_sending_survives_reloads_and_can_be_stopped_and_continued() {
     browser.run("location.reload()", &[]);
     wait_for_the_middle(&browser);
     super::super::show(&browser, &server, "/console/upload");
-    assert!(browser.find(".files li").text().contains("is being sent"));
+    assert!(browser.find(".files li").text().contains("Sending"));
     browser.find(".files a").click();
     wait_for_the_middle(&browser);
     browser.find("form[action$='/stop'] button").click();
     let said = notice(&browser);
-    assert!(said.contains("It was stopped."), "{said}");
+    assert!(said.contains("You stopped it."), "{said}");
     let part = stored(&server);
     assert!((1_000..3_000).contains(&part), "{part}");
     browser.find("form[action$='/send'] button").click();
