@@ -253,7 +253,8 @@ impl std::error::Error for NoPart {}
 /// Whether an error of reading is [`NoPart`].
 fn is_no_part(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     let error = cause.downcast_ref::<io::Error>();
-    error.is_some_and(|error| error.get_ref().is_some_and(|inner| inner.is::<NoPart>()))
+    let inner = error.and_then(io::Error::get_ref);
+    matches!(inner, Some(inner) if inner.is::<NoPart>())
 }
 
 /// Passes a body on piece by piece. The parser would otherwise take as much as has arrived, and any number of bytes that do
