@@ -8,8 +8,8 @@ use crate::parts::{Bars, Series, Step, time};
 use crate::visit::Visit;
 
 const MINUTE_MS: i64 = 60_000;
-/// Minutes that are drawn, at most.
-const MINUTES_MAX: i64 = 180;
+/// Minutes that are drawn.
+const MINUTES: i64 = 180;
 
 const SERIES: [Series; 1] = [Series {
     name: "Events behind",
@@ -54,7 +54,7 @@ pub(super) async fn show(visit: &Visit, id: &str) -> Markup {
     }
 }
 
-/// A step for each minute from the first measured one until now. Those without a value were not measured.
+/// A step for each of the last minutes. Those without a value were not measured.
 fn steps(history: &History, now_ms: i64) -> Vec<Step> {
     let at = |text: &str| {
         let at = text.parse::<jiff::Timestamp>().ok()?;
@@ -66,10 +66,10 @@ fn steps(history: &History, now_ms: i64) -> Vec<Step> {
         .filter_map(|one| Some((at(&one.at)?, one.events)));
     let mut next = measured.next();
     let last = now_ms.div_euclid(MINUTE_MS);
-    let Some((first, _)) = next else {
+    if next.is_none() {
         return Vec::new();
-    };
-    let minutes = first.max(last - MINUTES_MAX + 1)..=last;
+    }
+    let minutes = last - MINUTES + 1..=last;
     let step = |minute: i64| {
         while next.is_some_and(|(at, _)| at < minute) {
             next = measured.next();
@@ -102,9 +102,11 @@ mod tests {
         };
         let now = "2026-11-30T08:03:30Z".parse::<jiff::Timestamp>().unwrap();
         let steps = steps(&history, now.as_millisecond());
-        let values: Vec<_> = steps.iter().map(|step| step.values.clone()).collect();
-        assert_eq!(values, [vec![7], vec![], vec![0], vec![]]);
-        assert_eq!(steps[3].at, "2026-11-30T08:03:00.000Z");
+        assert_eq!(steps.len(), 180);
+        let values = steps[175..].iter().map(|step| step.values.clone());
+        let expected = [vec![], vec![7], vec![], vec![0], vec![]];
+        assert_eq!(values.collect::<Vec<_>>(), expected);
+        assert_eq!(steps[179].at, "2026-11-30T08:03:00.000Z");
         assert!(super::steps(&History::default(), 0).is_empty());
     }
 }

@@ -51,10 +51,18 @@ fn shorter(check: &mut Check<'_>) -> Result<(), Fault> {
         (Step::Minute, Step::Hour, "minutes"),
         (Step::Hour, Step::Day, "hours"),
     ] {
-        let Some(first_ms) = first_ms(check.connection, short)? else {
+        let Some(first_short_ms) = first_ms(check.connection, short)? else {
             continue;
         };
-        let from_ms = long.ceiling(short.kept_from_ms(now_ms).max(first_ms));
+        // Where the longer ones begin there too, nothing was deleted yet.
+        let begin_ms = long.floor(first_short_ms);
+        let is_all = first_ms(check.connection, long)? == Some(begin_ms);
+        let begin_ms = if is_all {
+            begin_ms
+        } else {
+            long.ceiling(first_short_ms)
+        };
+        let from_ms = long.ceiling(short.kept_from_ms(now_ms)).max(begin_ms);
         let short = summed(check.connection, short, from_ms)?;
         let long = summed(check.connection, long, from_ms)?;
         compare(check, name, (&short.each, &long.each));
