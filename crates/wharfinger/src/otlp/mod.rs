@@ -62,7 +62,7 @@ pub fn start(settings: &Settings) -> Result<Option<Exporting>> {
     };
     let url = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     // The operator names the collector, so any address is allowed, also without TLS.
-    let everywhere = ["0.0.0.0/0", "::/0"].map(|network| network.parse::<IpNet>());
+    let everywhere = ["0.0.0.0/0", "::/0"].map(str::parse::<IpNet>);
     let everywhere = everywhere.into_iter().collect::<Result<_, _>>()?;
     let reach = Reach::new(Guard::new(everywhere), None, None).map_err(anyhow::Error::msg)?;
     let client = Client::new(reach.into(), &url)

@@ -82,11 +82,13 @@ struct Attribute {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 enum ValueWire {
-    StringValue(String),
-    IntValue(String),
-    DoubleValue(f64),
+    #[serde(rename = "stringValue")]
+    Text(String),
+    #[serde(rename = "intValue")]
+    Integer(String),
+    #[serde(rename = "doubleValue")]
+    Double(f64),
 }
 
 /// `SPAN_KIND_INTERNAL`
@@ -109,7 +111,7 @@ pub(super) fn message(resource: &Resource, batch: &[Finished]) -> serde_json::Re
         let children = finished.children.iter();
         spans.extend(children.map(|call| child(finished, call)));
     }
-    let text = |text: &str| ValueWire::StringValue(text.to_owned());
+    let text = |text: &str| ValueWire::Text(text.to_owned());
     let attributes = [
         ("service.name", text(&resource.service)),
         ("service.version", text(env!("CARGO_PKG_VERSION"))),
@@ -176,9 +178,9 @@ fn child(parent: &Finished, call: &Child) -> SpanWire {
 
 fn value_wire(value: &Value) -> ValueWire {
     match value {
-        Value::Text(text) => ValueWire::StringValue(text.clone()),
-        Value::Integer(number) => ValueWire::IntValue(number.to_string()),
-        Value::Double(number) => ValueWire::DoubleValue(*number),
+        Value::Text(text) => ValueWire::Text(text.clone()),
+        Value::Integer(number) => ValueWire::Integer(number.to_string()),
+        Value::Double(number) => ValueWire::Double(*number),
     }
 }
 
