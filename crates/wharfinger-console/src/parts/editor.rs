@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::faults::{Placed, visible};
+use super::faults::Placed;
 use super::rejections::Fault;
 use super::words::count;
 use crate::api::Refused;
-use crate::texts::{Piece, fault_at, marked};
+use crate::texts::{Piece, fault_at, marked, visible};
 
 /// Longest text that is marked in the editor, in bytes. A browser takes seconds to lay out a longer one twice; its faults have their
 /// lines beside it.

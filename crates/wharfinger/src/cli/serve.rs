@@ -144,7 +144,7 @@ impl Serve {
             tracing::warn!(%error, "Could not write to standard output.");
         }
         let supervisor = Supervisor::of_environment();
-        supervisor.ready(&url(&config, address));
+        supervisor.ready(&first_start::url(&config, address));
         let delivering = {
             let (onward, store) = (Arc::clone(&app.onward), Arc::clone(&store));
             // A data directory is held by one server.

@@ -149,7 +149,7 @@ async fn receive_file(
         Err(why) => return told_not_received(&visit, why),
     };
     let Some(place) = place else {
-        return told_not_received(&visit, NotReceived::Broken);
+        return told_not_received(&visit, NotReceived::NotForm);
     };
     keep(&visit, (&shelf, place), form)
         .await

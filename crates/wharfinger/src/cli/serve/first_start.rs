@@ -79,8 +79,7 @@ pub(super) fn greet(
     first_start: FirstStart,
 ) -> Result<()> {
     let is_secure = config.settings.tls_cert.is_some();
-    let scheme = if is_secure { "https" } else { "http" };
-    let url = format!("{scheme}://{address}");
+    let url = url(config, address);
     writeln!(out, "wharfinger is ready on {url}")?;
     writeln!(out, "  console {url}/console   API {url}/docs")?;
     match first_start {
@@ -137,6 +136,13 @@ fn quoted(word: &str) -> Cow<'_, str> {
         return word.into();
     }
     format!("'{}'", word.replace('\'', "'\\''")).into()
+}
+
+/// The URL of the server.
+pub(super) fn url(config: &Config, address: SocketAddr) -> String {
+    let is_secure = config.settings.tls_cert.is_some();
+    let scheme = if is_secure { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }
 
 /// A request as a `curl` command.
