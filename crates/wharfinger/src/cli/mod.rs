@@ -2,6 +2,7 @@
 //!
 //! Nobody imports it. May import every room.
 
+mod backup;
 mod bench;
 mod check;
 mod completions;
@@ -21,6 +22,7 @@ mod orders;
 mod org;
 mod products;
 mod purge;
+mod restore;
 mod rules;
 pub mod serve;
 
@@ -81,6 +83,10 @@ enum Command {
     Purge(purge::Purge),
     /// Verify the store
     Check(check::Check),
+    /// Back up the store beside a running server
+    Backup(backup::Backup),
+    /// Restore the store from a backup
+    Restore(restore::Restore),
     /// Copy the store to PostgreSQL or back
     Copy(copy::Copy),
     /// Prepare a PostgreSQL database
@@ -222,6 +228,8 @@ pub fn run(cli: Cli) -> Result<Exit> {
             }
             Command::Purge(purge) => purge.run(&mut out).await,
             Command::Check(check) => check.run(&mut out),
+            Command::Backup(backup) => backup.run(&mut out).await,
+            Command::Restore(restore) => tokio::task::block_in_place(|| restore.run(&mut out)),
             // Copying blocks, on both sides.
             Command::Copy(copy) => tokio::task::block_in_place(|| copy.run(&mut out)),
             Command::Database(database) => tokio::task::block_in_place(|| database.run(&mut out)),

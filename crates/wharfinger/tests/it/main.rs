@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 
 mod administration;
+mod backup;
 mod bench;
 mod cases;
 mod catalogue;
@@ -62,6 +63,7 @@ mod sinks;
 mod splitting;
 mod stats;
 mod stock;
+mod stores;
 mod support;
 mod time_zones;
 mod tls;

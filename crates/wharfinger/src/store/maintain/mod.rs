@@ -1,5 +1,6 @@
-//! Work on a whole store: purge, erasure of a person, check, copy, and distribution. No other room imports this one.
+//! Work on a whole store: backup, purge, erasure of a person, check, copy, and distribution. No other room imports this one.
 
+pub(super) mod backup;
 pub(super) mod check;
 pub(super) mod copy;
 pub(super) mod distribute;

@@ -9,7 +9,7 @@ mod organisations;
 mod receipts;
 mod rows;
 mod stock;
-mod store;
+pub(super) mod store;
 
 use std::collections::{HashMap, HashSet};
 

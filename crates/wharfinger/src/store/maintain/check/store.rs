@@ -74,7 +74,9 @@ fn damage_of_log(file: &Path) -> Result<Option<String>, Fault> {
 ///
 /// SQLite shares an index of the log with other processes, in a file beside the database. If it may not create that file, and
 /// the file does not exist, no process has the database open.
-fn connect_read_only(file: &Path) -> Result<rusqlite::Connection, Fault> {
+pub(in crate::store::maintain) fn connect_read_only(
+    file: &Path,
+) -> Result<rusqlite::Connection, Fault> {
     let connection = connect(file, Use::Read)?;
     let cannot_share = match schema::version(&connection) {
         Ok(_) => return Ok(connection),
