@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use proptest::test_runner::{RngAlgorithm, TestRng};
-
 use rusqlite::Connection;
 
 use super::{PageHashes, Path, PathBuf, Plan, copy_pages};
@@ -37,11 +35,17 @@ fn connect(file: &Path) -> Connection {
 
 /// Writes, deletes and checkpoints until it is told to stop.
 fn write_until(file: &Path, stop: &AtomicBool) {
-    use proptest::prelude::RngCore as _;
     let connection = connect(file);
-    let mut random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut state = 1_u32;
+    let mut random = move || {
+        // Xorshift.
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state
+    };
     while !stop.load(Ordering::Relaxed) {
-        let length = 1 + random.next_u32() % 9_000;
+        let length = 1 + random() % 9_000;
         connection
             .execute_batch(&format!(
                 "begin immediate; insert into t (x) values (randomblob({length})); \
@@ -49,7 +53,7 @@ fn write_until(file: &Path, stop: &AtomicBool) {
                  update total set value = (select sum(length(x)) from t); commit"
             ))
             .unwrap();
-        match random.next_u32() % 40 {
+        match random() % 40 {
             0 => connection.execute_batch("pragma wal_checkpoint(truncate)"),
             1 => connection.execute_batch("pragma wal_checkpoint(restart)"),
             2..=8 => connection.execute_batch("pragma wal_checkpoint(passive)"),
