@@ -139,6 +139,9 @@ pub(super) fn write_sums<'p>(parts: impl IntoIterator<Item = (&'p str, &'p str)>
 /// Reads a list of digests, by the names of the parts.
 pub(super) fn read_sums(text: &str) -> Result<BTreeMap<String, String>> {
     let mut sums = BTreeMap::new();
+    if !text.ends_with('\n') {
+        bail!("its list of digests is truncated");
+    }
     for line in text.lines() {
         let parts = line.split_once("  ");
         let Some((sha256, name)) = parts.filter(|(sha256, _)| sha256.len() == 64) else {

@@ -37,7 +37,7 @@ fn increments_are_restored_in_their_order_and_none_is_left_out() {
         assert!(said.contains(reason), "{said}");
     }
     // Another store.
-    let other = fixture::data_directory();
+    let other = tempfile::tempdir().unwrap();
     drop(Server::start(other.path()));
     let of_other = home.join("other");
     let since = ["--since", full.to_str().unwrap()];
