@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! cli        one file per command; the demo; the bench as a command
+//! backup     backups: written, read, restored
 //! http       receives requests: routes, connections, bodies, responses
 //! imports    long imports, chunk by chunk
 //! intake     a body becomes outcomes; idempotency; reading orders back; the state that requests share
@@ -20,6 +21,7 @@
 //! ```
 
 pub mod access;
+pub mod backup;
 pub mod catalogue;
 pub mod cli;
 pub mod clock;

@@ -2,6 +2,7 @@
 //!
 //! Nobody imports it. May import every room.
 
+mod backup;
 mod bench;
 mod check;
 mod completions;
@@ -23,6 +24,7 @@ mod orders;
 mod org;
 mod products;
 mod purge;
+mod restore;
 mod rules;
 pub mod serve;
 mod support_bundle;
@@ -88,6 +90,10 @@ enum Command {
     Doctor(Box<doctor::Doctor>),
     /// Write an archive for somebody who helps with a problem, without secrets and personal data
     SupportBundle(Box<support_bundle::SupportBundle>),
+    /// Back up the store beside a running server
+    Backup(backup::Backup),
+    /// Restore the store from a backup
+    Restore(restore::Restore),
     /// Copy the store to PostgreSQL or back
     Copy(copy::Copy),
     /// Prepare a PostgreSQL database
@@ -234,6 +240,8 @@ pub fn run(cli: Cli) -> Result<Exit> {
             // The PostgreSQL client runs a runtime of its own.
             Command::Doctor(doctor) => tokio::task::block_in_place(|| doctor.run(&mut out)),
             Command::SupportBundle(bundle) => tokio::task::block_in_place(|| bundle.run(&mut out)),
+            Command::Backup(backup) => backup.run(&mut out).await,
+            Command::Restore(restore) => tokio::task::block_in_place(|| restore.run(&mut out)),
             // Copying blocks, on both sides.
             Command::Copy(copy) => tokio::task::block_in_place(|| copy.run(&mut out)),
             Command::Database(database) => tokio::task::block_in_place(|| database.run(&mut out)),

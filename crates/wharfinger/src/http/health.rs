@@ -1,24 +1,36 @@
 //! Health checks: whether the process is alive, and whether it accepts orders.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
+use wharfinger_core::dialect::SampleKey;
+use wharfinger_core::dialects;
 
 use super::forwarded::Client;
 use crate::intake::app::App;
 use crate::serve::readiness::Checks;
 use crate::store;
 
-/// The header fields that carry a key or an organisation in some dialect. Some proxies drop or rename those with an underscore.
-pub const KEY_FIELDS: [&str; 4] = [
-    "authorization",
-    "api-authorization",
-    "access_key",
-    "site_id",
-];
+/// The names of the header fields that carry a key or an organisation in some dialect. Some proxies drop or rename those with an
+/// underscore.
+#[must_use]
+pub fn key_fields() -> Vec<&'static str> {
+    let key = SampleKey {
+        organisation: "",
+        id: "",
+        secret: "",
+    };
+    let samples = dialects::ALL
+        .iter()
+        .map(|dialect| dialect.samples(&key).one);
+    let names = samples.flat_map(|sample| sample.headers.into_iter().map(|(name, _)| name));
+    let names: BTreeSet<_> = names.filter(|name| *name != "content-type").collect();
+    Vec::from_iter(names)
+}
 
 /// `GET /healthz`: succeeds if the process can respond at all. With `?headers`, says what of the request has arrived: the names of
 /// the header fields that carry keys, and who and over what the client seems to be.
@@ -26,7 +38,8 @@ pub(super) async fn lives(request: Request) -> String {
     let mut answer = "ok\n".to_owned();
     if is_asked(request.uri().query(), "headers") {
         let has = |name: &&&str| request.headers().contains_key(**name);
-        let arrived = Vec::from_iter(KEY_FIELDS.iter().filter(has).copied());
+        let known = key_fields();
+        let arrived = Vec::from_iter(known.iter().filter(has).copied());
         let client = Client::of(request.extensions());
         let scheme = if client.is_secure { "https" } else { "http" };
         answer.push_str(&format!(

@@ -74,6 +74,7 @@ struct OfStore {
     log_bytes: Gauge,
     log_held_since: Gauge<f64, AtomicU64>,
     events_lag: Histogram,
+    last_backup: Gauge<f64, AtomicU64>,
 }
 
 /// Metrics of the process.
@@ -95,6 +96,8 @@ pub struct Levels {
     pub disk_reserve_bytes: Option<u64>,
     /// Bytes of memory leased for bodies in flight.
     pub body_bytes: usize,
+    /// The moment of the latest backup, in milliseconds since 1970: none was made, or it is unknown.
+    pub last_backup_ms: Option<Option<i64>>,
 }
 
 /// A dialect's orders by outcome.
@@ -216,6 +219,10 @@ impl Metrics {
                 gauge.set(i64::try_from(bytes).unwrap_or(i64::MAX));
             }
         }
+        if let Some(moment_ms) = levels.last_backup_ms {
+            let seconds = moment_ms.unwrap_or_default() as f64 / 1e3;
+            self.store.last_backup.set(seconds);
+        }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -319,6 +326,12 @@ impl OfStore {
                 "events_lag_seconds",
                 "From the commit of an event to its delivery to a reader that waited for it",
                 seconds(),
+            ),
+            last_backup: register(
+                registry,
+                "last_backup_timestamp_seconds",
+                "The moment of the latest backup of the store, in seconds since 1970; 0 if there is none",
+                Gauge::default(),
             ),
         }
     }

@@ -3,7 +3,7 @@
 //! Its rooms, from top to bottom. A room imports only rooms below it.
 //!
 //! ```text
-//! maintain      purge, erasure of a person, check, copy, distribution over nodes
+//! maintain      backup, purge, erasure of a person, check, copy, distribution over nodes
 //! admit         take in a batch: decide on each order, write it
 //! transition    process, cancel, fulfilment
 //! destinations  leases and progress of destinations, and what is delivered to them
@@ -62,12 +62,17 @@ use self::engine::disk_space::Disk;
 use self::engine::driver::Connection;
 pub(crate) use self::engine::driver::Target;
 pub use self::engine::files::{Hold, hold, open_mode};
+pub(crate) use self::engine::files::{LOCK as LOCK_FILE, RESTORING};
 pub(crate) use self::engine::files::{make_directory, sync_directory};
 use self::engine::home::Home;
 pub use self::engine::location::{Database, Location};
 pub(crate) use self::engine::location::{SCHEMES, without_password};
 use self::engine::pool::Readers;
 pub use self::format::email_hash::EmailKey;
+pub use self::maintain::backup::{
+    DATABASE_FILE, DestinationEnd, FeedEnd, PageHashes, StoreCopy, StoreFacts, back_up, facts_of,
+    migrate, remove_log,
+};
 pub use self::maintain::copy::{Copied, Stage, copy};
 pub use self::maintain::distribute::{Distributed, distribute, script as distribution_script};
 pub use self::open::Options;

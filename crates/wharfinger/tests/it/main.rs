@@ -3,6 +3,7 @@
 #![recursion_limit = "256"]
 
 mod administration;
+mod backup;
 mod bench;
 mod cases;
 mod catalogue;
@@ -68,6 +69,7 @@ mod sinks;
 mod splitting;
 mod stats;
 mod stock;
+mod stores;
 mod supervisor;
 mod support;
 mod support_bundle;

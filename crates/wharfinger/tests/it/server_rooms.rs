@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::rooms::{first_names, rust_files};
 
 /// From top to bottom. A room is a folder or a file.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 14] = [
     "cli",
+    "backup",
     "http",
     "imports",
     "intake",

@@ -12,7 +12,7 @@ use url::{Host, Url};
 use wharfinger_client::http::agent;
 
 use super::finding::Report;
-use crate::http::health::KEY_FIELDS;
+use crate::http::health::key_fields;
 use crate::runtime::trust::{Trust, client_config};
 use crate::serve::tls::end_of;
 
@@ -98,7 +98,8 @@ impl Site {
     /// Whether it responds. Checks which header fields have arrived, and who it takes the client for.
     fn lives(&self, report: &mut Report) -> bool {
         let check = "public_url";
-        let fields = KEY_FIELDS.map(|name| (name, "doctor"));
+        let known = key_fields();
+        let fields = Vec::from_iter(known.iter().map(|name| (*name, "doctor")));
         let (status, text) = match self.get("/healthz?headers", &fields) {
             Ok(answer) => answer,
             Err(why) => {
@@ -128,9 +129,9 @@ impl Site {
             return true;
         };
         let has = |name: &&&str| arrived.split(' ').any(|field| field == **name);
-        let dropped = Vec::from_iter(KEY_FIELDS.iter().filter(|name| !has(name)).copied());
+        let dropped = Vec::from_iter(known.iter().filter(|name| !has(name)).copied());
         if dropped.is_empty() {
-            let told = format!("{} arrive at the server", KEY_FIELDS.join(", "));
+            let told = format!("{} arrive at the server", known.join(", "));
             report.ok("public_headers", told);
         } else {
             report.fault(

@@ -14,16 +14,18 @@ use crate::store::api::StoreError;
 /// The name of the database in the data directory.
 pub(crate) const DATABASE: &str = "orders.db";
 /// The file that a running server locks.
-const LOCK: &str = "server.lock";
+pub(crate) const LOCK: &str = "server.lock";
+/// The directory in a data directory that an unfinished restore works in.
+pub(crate) const RESTORING: &str = "restoring";
 /// How often, and with what pause, the lock is tried again. A command that only checks whether the directory is held has the
 /// lock for a moment.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS_MAX: usize = 10;
 /// The mode of every file. Only the owner may read them, because orders contain personal data.
-const PRIVATE: u32 = 0o600;
+pub(crate) const PRIVATE: u32 = 0o600;
 
 /// The shared-memory index of a database's log.
-fn log_index_of(database: &Path) -> PathBuf {
+pub(crate) fn log_index_of(database: &Path) -> PathBuf {
     database.with_extension("db-shm")
 }
 
@@ -104,6 +106,17 @@ pub fn open_mode(directory: &Path) -> Option<u32> {
     (mode & OPEN != 0).then_some(mode)
 }
 
+/// Refuses a data directory that is being restored, or whose restore was interrupted. A new store must not be made there.
+pub(crate) fn refuse_half_restored(directory: &Path) -> Result<(), StoreError> {
+    if directory.join(RESTORING).exists() {
+        return Err(StoreError::Refused(format!(
+            "{} has an unfinished restore; if no `wharfinger restore` is running, delete the directory and restore again",
+            directory.display()
+        )));
+    }
+    Ok(())
+}
+
 /// A lock on a data directory. Lasts until the process ends.
 #[derive(Debug)]
 pub struct Hold {
@@ -119,6 +132,7 @@ pub struct Hold {
 /// Another process holds the directory, or the files cannot be opened.
 pub fn hold(directory: &Path, create: bool) -> Result<Hold, StoreError> {
     if create {
+        refuse_half_restored(directory)?;
         make_directory(directory).map_err(|error| about(directory, &error))?;
     }
     let lock = directory.join(LOCK);

@@ -67,6 +67,7 @@ pub(crate) fn open_file(
             "this program was built with SQLite {found}, which can lose data; 3.53 or newer is needed"
         )));
     }
+    files::refuse_half_restored(directory)?;
     files::make_directory(directory).map_err(|error| about(directory, &error))?;
     let file: PathBuf = directory.join(DATABASE);
     let damage = refuse_damaged_log(&file, lost_frames)?;

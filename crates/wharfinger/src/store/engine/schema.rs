@@ -3,7 +3,7 @@
 use rusqlite::TransactionBehavior;
 
 use super::checksums;
-use super::driver::{Access, Connection, OptionalExtension};
+use super::driver::{Access, Connection, Engine, OptionalExtension};
 use super::fault::Fault;
 use crate::store::api::SchemaVersions;
 
@@ -45,6 +45,14 @@ pub(crate) fn migrate(connection: &mut rusqlite::Connection) -> Result<(), Fault
     transaction.pragma_update(None, "user_version", version)?;
     transaction.commit()?;
     Ok(())
+}
+
+/// The version of the current schema of an engine.
+pub(crate) fn known(engine: Engine) -> usize {
+    match engine {
+        Engine::Sqlite => MIGRATIONS.len(),
+        Engine::Postgres => MIGRATIONS_ON_SERVER.len(),
+    }
 }
 
 /// Refuses a store that does not have the current schema.
@@ -137,7 +145,8 @@ fn missing<'m>(known: &'m [&'m str], found: usize, what: &str) -> Result<&'m [&'
     known.get(found..).ok_or_else(|| {
         let known = known.len();
         Fault::Refused(format!(
-            "the {what} has schema version {found}, but this program knows only versions up to {known}; use a newer program"
+            "the {what} has schema version {found}, but wharfinger {} knows only versions up to {known}; use a newer program",
+            env!("CARGO_PKG_VERSION")
         ))
     })
 }

@@ -1,5 +1,7 @@
-//! Work on a whole store: purge, erasure of a person, check, copy, distribution, and a look at its state. No other room imports this one.
+//! Work on a whole store: backup, purge, erasure of a person, check, copy, distribution, and a look at its state. No other room imports this
+//! one.
 
+pub(super) mod backup;
 pub(super) mod check;
 pub(super) mod copy;
 pub(super) mod distribute;

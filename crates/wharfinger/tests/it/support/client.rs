@@ -11,8 +11,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: String,
-    target: String,
-    headers: Vec<(String, String)>,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use crate::store::engine::fault::Fault;
 
 /// Bytes of the log's header.
-const HEADER: usize = 32;
+pub(super) const HEADER: usize = 32;
 /// Bytes of a frame's header. A page follows it.
-const FRAME_HEADER: usize = 24;
+pub(super) const FRAME_HEADER: usize = 24;
 /// The magic number. Its lowest bit is the byte order of the checksums.
 const MAGIC: u32 = 0x377f_0682;
 /// The version of the format.
@@ -95,7 +95,7 @@ fn look(database: &Path) -> std::io::Result<Option<Damage>> {
 }
 
 /// The page size that the database file states.
-fn page_size(database: &Path) -> std::io::Result<usize> {
+pub(in crate::store) fn page_size(database: &Path) -> std::io::Result<usize> {
     let mut head = [0; PAGE_SIZE_AT + 2];
     File::open(database)?.read_exact(&mut head)?;
     let [.., high, low] = head;
@@ -107,7 +107,7 @@ fn page_size(database: &Path) -> std::io::Result<usize> {
 
 /// A cumulative checksum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Sum(u32, u32);
+pub(super) struct Sum(u32, u32);
 
 impl Sum {
     /// Reads the checksum stored at `at`, in 8 bytes.
@@ -135,27 +135,32 @@ impl Sum {
 }
 
 /// The big-endian number in the 4 bytes at `at`. 0 if there are too few bytes.
-fn number(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn number(bytes: &[u8], at: usize) -> u32 {
     let found = bytes.get(at..).and_then(<[u8]>::first_chunk);
     found.map_or(0, |&bytes| u32::from_be_bytes(bytes))
 }
 
 /// The header of the log.
-struct Header {
-    is_sound: bool,
-    is_big_endian: bool,
-    page: usize,
-    salts: u64,
+pub(super) struct Header {
+    /// Whether the header is intact.
+    pub is_sound: bool,
+    /// The byte order of the checksums.
+    pub is_big_endian: bool,
+    /// The size of a page, in bytes.
+    pub page: usize,
+    /// Two numbers that every frame of this log has. They change when the log restarts.
+    pub salts: u64,
     /// The checksum that the first frame continues: as stored, and as computed.
-    sums: [Sum; 2],
+    pub sums: [Sum; 2],
 }
 
-fn salts(bytes: &[u8], at: usize) -> u64 {
+/// The two salts at `at`.
+pub(super) fn salts(bytes: &[u8], at: usize) -> u64 {
     u64::from(number(bytes, at)) << 32 | u64::from(number(bytes, at + 4))
 }
 
 impl Header {
-    fn of(bytes: &[u8; HEADER]) -> Self {
+    pub(super) fn of(bytes: &[u8; HEADER]) -> Self {
         let magic = number(bytes, 0);
         let page = usize::try_from(number(bytes, 8)).unwrap_or(0);
         let is_big_endian = if magic & !1 == MAGIC {
@@ -182,26 +187,38 @@ impl Header {
 }
 
 /// A frame.
-struct Frame<'b> {
-    bytes: &'b [u8],
-    is_big_endian: bool,
+pub(super) struct Frame<'b> {
+    /// The frame's header and its page.
+    pub bytes: &'b [u8],
+    /// The byte order of the checksum.
+    pub is_big_endian: bool,
 }
 
 impl Frame<'_> {
-    fn salts(&self) -> u64 {
+    pub(super) fn salts(&self) -> u64 {
         salts(self.bytes, 8)
     }
 
-    fn is_commit(&self) -> bool {
-        number(self.bytes, 4) != 0
+    pub(super) fn is_commit(&self) -> bool {
+        self.page_count() != 0
     }
 
-    fn sum(&self) -> Sum {
+    /// The number of the page in it.
+    pub(super) fn page_number(&self) -> u32 {
+        number(self.bytes, 0)
+    }
+
+    /// How many pages the database has, if the frame ends a transaction. Otherwise 0.
+    pub(super) fn page_count(&self) -> u32 {
+        number(self.bytes, 4)
+    }
+
+    pub(super) fn sum(&self) -> Sum {
         Sum::stored(self.bytes, 16)
     }
 
     /// Whether the frame's checksum continues that of the previous frame.
-    fn follows(&self, before: Sum) -> bool {
+    pub(super) fn follows(&self, before: Sum) -> bool {
         let sum = before.over(&self.bytes[..8], self.is_big_endian);
         sum.over(&self.bytes[FRAME_HEADER..], self.is_big_endian) == self.sum()
     }

@@ -10,6 +10,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use self::rows::{Digest, SliceMax, Walk};
@@ -21,7 +22,8 @@ use crate::store::api::{CheckReport, StoreError};
 use crate::store::engine::driver::{Access, Connection, Engine};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::location::Location;
-use crate::store::engine::open::{open_tables, open_tables_of_store};
+use crate::store::engine::open::{open_tables, open_tables_of_store, reach_store};
+use crate::store::engine::schema;
 use crate::store::journal::write::unpack_all;
 use crate::store::write::merge;
 
@@ -88,6 +90,54 @@ pub fn copy(
         tell,
     };
     copying.run()
+}
+
+/// Copies all rows of a PostgreSQL database into a new data directory, in one snapshot. Servers of the database may be running.
+///
+/// # Errors
+/// [`StoreError::Refused`]: there is no such store, it has another schema, or it is distributed over nodes, which share no snapshot.
+pub(in crate::store::maintain) fn copy_beside(
+    from: &Location,
+    into: &Path,
+    tell: &mut dyn FnMut(u64, u64),
+) -> Result<(), StoreError> {
+    let Location::Database(database) = from else {
+        return Err(StoreError::Internal(
+            "a directory is copied by its pages".into(),
+        ));
+    };
+    let source = reach_store(database).map_err(at(from))?;
+    if source.citus().is_some() {
+        return Err(at(from)(Fault::Refused(
+            "the nodes of Citus share no snapshot; back up each of them with the tools of PostgreSQL".into(),
+        )));
+    }
+    let reading = source
+        .begin(Access::Read)
+        .map_err(|error| at(from)(Fault::from(error)))?;
+    let begin = || {
+        reading.lift_bounds()?;
+        schema::require(&reading)?;
+        refuse_unfinished(&reading)
+    };
+    begin().map_err(at(from))?;
+    let to = Location::Directory(into.to_owned());
+    let target = open_tables(&to).map_err(at(&to))?;
+    prepare(&target).map_err(at(&to))?;
+    let copying = Copying {
+        from,
+        source: &reading,
+        to: &to,
+        target: &target,
+        max: SLICE_MAX,
+        tell: &mut |stage, done, all| {
+            if stage == Stage::Copying {
+                tell(done, all);
+            }
+        },
+    };
+    copying.copy_rows()?;
+    Ok(())
 }
 
 /// Adds the location to an error message.
@@ -172,6 +222,26 @@ struct Copying<'c> {
 
 impl Copying<'_> {
     fn run(mut self) -> Result<Copied, StoreError> {
+        let to = self.to;
+        let (begun, digest) = self.rows()?;
+        (self.tell)(Stage::Checking, digest.rows, digest.rows);
+        let report = self.check().map_err(at(to))?;
+        target::end(self.target).map_err(at(to))?;
+        Ok(Copied {
+            rows: digest.rows,
+            resumed: begun.rows,
+            report,
+        })
+    }
+
+    /// Copies without checking the copy as a store.
+    fn copy_rows(mut self) -> Result<(), StoreError> {
+        self.rows()?;
+        target::end(self.target).map_err(at(self.to))
+    }
+
+    /// Copies all rows and reads them back. Returns the digests of the rows that were there before, and of all.
+    fn rows(&mut self) -> Result<(Digest, Digest), StoreError> {
         let (from, to) = (self.from, self.to);
         let of_source = tables::list(self.source).map_err(at(from))?;
         let of_target = tables::list(self.target).map_err(at(to))?;
@@ -182,14 +252,7 @@ impl Copying<'_> {
         be_alone(self.target).map_err(at(to))?;
         let digest = self.copy(&tables, begun, all)?;
         self.read_back(&tables, digest).map_err(at(to))?;
-        (self.tell)(Stage::Checking, digest.rows, digest.rows);
-        let report = self.check().map_err(at(to))?;
-        target::end(self.target).map_err(at(to))?;
-        Ok(Copied {
-            rows: digest.rows,
-            resumed: begun.rows,
-            report,
-        })
+        Ok((begun, digest))
     }
 
     fn count(&self, tables: &[(Table, Table)]) -> Result<u64, Fault> {

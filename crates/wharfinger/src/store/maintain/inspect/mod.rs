@@ -2,14 +2,13 @@
 //! migration, no recovery.
 
 mod content;
-mod last_backup;
 mod postgres;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use self::last_backup::last_backup;
+use super::backup::record;
 use super::check::store::{connect_at_rest, connect_read_only, damage_of_log};
 use crate::store::Store;
 use crate::store::api::{EngineFacts, Inspection, SqliteFacts, StoreError};
@@ -91,7 +90,7 @@ fn look(connection: &Connection, engine: EngineFacts) -> Result<Inspection, Stor
     }
     let is_known = schema.found == schema.known;
     let last_backup_ms = match is_known {
-        true => last_backup(connection)?,
+        true => record::read(connection)?,
         false => None,
     };
     let read = || {
