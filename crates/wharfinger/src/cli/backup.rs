@@ -76,7 +76,7 @@ impl Backup {
             // The reader of an archive must not be gone unnoticed, as that of other output may.
             let mut archive = std::io::stdout();
             backup::make(&request, &mut archive, &mut |stage, done, all| {
-                bar.tell(stage, done, all)
+                bar.tell(stage, done, all);
             })
         })?;
         note(&location, made.manifest.moment_ms).await;

@@ -321,6 +321,3 @@ fn cannot(what: &'static str, file: &Path) -> impl Fn(std::io::Error) -> Fault +
     let file = file.display().to_string();
     move |error| Fault::Refused(format!("cannot {what} {file}: {error}"))
 }
-
-#[cfg(test)]
-mod tests;
