@@ -463,6 +463,6 @@ mod tests {
         let defaults = Settings::default().validated().unwrap();
         assert_eq!(format!("{from_file:?}"), format!("{defaults:?}"));
         let keys: Vec<_> = file.lines().filter(|line| line.contains(" = ")).collect();
-        assert_eq!(keys.len(), 34, "the file has every setting");
+        assert_eq!(keys.len(), 36, "the file has every setting");
     }
 }

@@ -9,7 +9,7 @@ use crate::support::server::run;
 
 /// Sets parameters, and waits until new sessions have them.
 fn set(cluster: &Cluster, parameters: &[(&str, &str)]) {
-    let run = |sql: &str| cluster.with_client("postgres", |client| Ok(client.batch_execute(sql)?));
+    let run = |sql: &str| cluster.with_client("postgres", |client| client.batch_execute(sql));
     for (name, value) in parameters {
         run(&format!("alter system set {name} = {value}")).unwrap();
     }

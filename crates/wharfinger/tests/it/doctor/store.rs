@@ -191,8 +191,7 @@ fn a_damaged_log_is_told_with_the_way_out() {
 #[test]
 fn an_old_backup_is_a_fault() {
     let data = store();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let now_ms = i64::try_from(now.unwrap().as_millis()).unwrap();
+    let now_ms = wharfinger::clock::now_ms();
     let days = |days: i64| now_ms - days * 24 * 60 * 60 * 1_000;
     let note = format!(
         "insert into settings (name, value) values ('last_backup_ms', {})",
