@@ -67,3 +67,21 @@ fn sums_that_differ_from_the_receipts_are_faults() {
         assert_eq!(faults(), [""; 0], "{change}");
     }
 }
+
+#[test]
+fn minutes_that_a_server_with_a_clock_ahead_deleted_are_no_fault() {
+    let data = fixture::data_directory();
+    for key in ["A", "B"] {
+        let server = Server::start(data.path());
+        let sent = server.send(&post("full", "", &[of("TRK001", order(key))]));
+        assert_eq!(sent.status, 200, "{}", sent.text());
+        server.terminate();
+        let (status, _) = server.wait();
+        assert!(status.success());
+        roll_up(data.path());
+        if key == "A" {
+            Database::of(data.path()).run("delete from stats where step = 0");
+        }
+    }
+    assert_eq!(check(data.path()).faults, [""; 0]);
+}
