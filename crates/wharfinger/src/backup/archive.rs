@@ -1,10 +1,10 @@
 //! Archives: the parts of a backup as a tar archive, compressed with zstd.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Write, copy, sink};
+use std::io::{BufReader, ErrorKind, Read, Write, copy, sink};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tar::{Archive, Builder, Header};
 
 use super::place::Source;
@@ -88,8 +88,14 @@ fn each_file(
 ) -> Result<()> {
     for name in PARTS {
         let path = directory.join(name);
-        if !path.exists() {
-            continue;
+        // A device or a pipe has no end, and may not even be opened.
+        match std::fs::metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            found => {
+                if !found?.is_file() {
+                    bail!("{} is no regular file", path.display());
+                }
+            }
         }
         let file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let bytes = file.metadata()?.len();
@@ -108,8 +114,12 @@ fn each_entry(
     const DAMAGED: &str = "the archive is truncated or damaged";
     let decoder = zstd::stream::Decoder::new(input).context(DAMAGED)?;
     let mut archive = Archive::new(decoder);
-    for entry in archive.entries().context(DAMAGED)? {
+    // As they are: names in entries of their own, which may have any length, are not read.
+    for entry in archive.entries().context(DAMAGED)?.raw(true) {
         let mut entry = entry.context(DAMAGED)?;
+        if !entry.header().entry_type().is_file() {
+            bail!("it has something else than regular files");
+        }
         let name = entry
             .path()
             .context(DAMAGED)?

@@ -112,7 +112,7 @@ impl Workplace {
         let (parent, name) = match target {
             Target::Standard => (
                 temporary.to_owned(),
-                format!("wharfinger-{}", std::process::id()),
+                format!("wharfinger-{}", uuid::Uuid::now_v7()),
             ),
             Target::Archive(path) | Target::Directory(path) => {
                 let path = std::path::absolute(path)?;
@@ -173,7 +173,11 @@ fn sweep(parent: &Path) -> Result<()> {
             continue;
         }
         // Only what has the lock file was made by this program.
-        let Ok(lock) = OpenOptions::new().write(true).open(path.join(LOCK)) else {
+        // Others may have put anything there: a pipe would make this process wait.
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+        let mut open = OpenOptions::new();
+        open.write(true).custom_flags(flags.bits().cast_signed());
+        let Ok(lock) = open.open(path.join(LOCK)) else {
             continue;
         };
         if !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {

@@ -15,6 +15,8 @@ use crate::store::PageHashes;
 const SUMS_MAX: u64 = 4 << 10;
 /// The longest manifest that is read. It has a line for each organisation.
 const MANIFEST_MAX: u64 = 256 << 20;
+/// The longest list of hashes of pages that is read. It is kept in memory. A database of 1 TiB has one of this length.
+const HASHES_MAX: u64 = 4 << 30;
 
 /// The small parts of a backup.
 #[derive(Debug)]
@@ -94,7 +96,7 @@ impl Parts {
                 bail!("it is no backup: it does not begin with {SUMS}");
             }
             let mut text = String::new();
-            input.read_to_string(&mut text)?;
+            input.take(SUMS_MAX).read_to_string(&mut text)?;
             self.sums = Some(read_sums(&text)?);
             return Ok(());
         };
@@ -108,20 +110,23 @@ impl Parts {
         match (&self.manifest, &self.head) {
             (None, _) if name == MANIFEST && bytes <= MANIFEST_MAX => {
                 let mut text = Vec::new();
-                input.read_to_end(&mut text)?;
+                input.by_ref().take(bytes).read_to_end(&mut text)?;
                 input.end(name, sha256)?;
                 self.manifest = Some(Manifest::read(&text)?);
             }
             (Some(manifest), None) if name == HASHES => {
                 // 16 bytes a page, and 12 more.
-                if bytes > u64::from(manifest.pages) * 16 + 12 {
+                if bytes > (u64::from(manifest.pages) * 16 + 12).min(HASHES_MAX) {
                     bail!("{name} is longer than it can be");
                 }
                 let mut encoded = Vec::new();
-                input.read_to_end(&mut encoded)?;
+                input.by_ref().take(bytes).read_to_end(&mut encoded)?;
                 input.end(name, sha256)?;
                 let hashes = PageHashes::decode(&encoded);
-                let hashes = hashes.filter(|hashes| hashes.pages() == manifest.pages);
+                let fits = |hashes: &PageHashes| {
+                    hashes.pages() == manifest.pages && hashes.page_bytes() == manifest.page_bytes
+                };
+                let hashes = hashes.filter(fits);
                 let head = Head {
                     manifest: manifest.clone(),
                     hashes: hashes.with_context(|| format!("{name} is damaged"))?,

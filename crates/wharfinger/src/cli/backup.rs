@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
-use super::{KeptIn, warn_if_exposed, write_json};
+use super::{KeptIn, shown, warn_if_exposed, write_json};
 use crate::backup::{self, Made, Request, Source, Stage, Target};
 use crate::store::{Location, Options, Store};
 use wharfinger_client::terminal;
@@ -17,17 +17,17 @@ use wharfinger_client::terminal;
 #[command(
     after_help = "TO is a new directory, a new archive whose name ends in .tar.zst, or - for an archive on standard\n\
 output. It gets its name when the backup is complete and on disk. Nothing that exists is overwritten.\n\n\
-Servers may be running. The backup has the state of one moment: every order that was acknowledged before\n\
-the command began is in it. The copy is verified as by `wharfinger check`, and the command needs room for\n\
+Servers may be running. The backup has the state of one moment: every order that was acknowledged before \
+the command began is in it. The copy is verified as by `wharfinger check`, and the command needs room for \
 it: beside TO, or in --temporary for standard output.\n\n\
-With --since, the backup has only what changed since another one. A restore needs that one too, and all\n\
-between it and the last full one. The whole store is still read. With --no-verify, only what changed is\n\
+With --since, the backup has only what changed since another one. A restore needs that one too, and all \
+between it and the last full one. The whole store is still read. With --no-verify, only what changed is \
 written, and needs room.\n\n\
-A backup contains everything: orders with personal data, and hashes of the keys' secrets, the secrets that\n\
+A backup contains everything: orders with personal data, and hashes of the keys' secrets, the secrets that \
 sign deliveries, and passwords of destinations. Keep it as safe as the store.\n\n\
 Examples: wharfinger backup /backup/monday\n          \
 wharfinger backup --since /backup/monday /backup/tuesday.tar.zst\n          \
-wharfinger backup - | ssh backup@example.com 'cat > orders.tar.zst'"
+wharfinger backup - | ssh backup@example.com 'umask 077; cat > orders.tar.zst'"
 )]
 pub(super) struct Backup {
     /// Where to write the backup
@@ -111,7 +111,7 @@ fn print(out: &mut dyn Write, made: &Made, json: bool) -> Result<()> {
         return write_json(out, manifest);
     }
     let what = match (&manifest.base, manifest.orders) {
-        (Some(base), _) => format!("what changed since {}", base.moment),
+        (Some(base), _) => format!("what changed since {}", shown(&base.moment)),
         (None, Some(orders)) => format!("{orders} orders"),
         (None, None) => "the store".into(),
     };

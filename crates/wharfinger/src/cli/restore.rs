@@ -15,11 +15,12 @@ use crate::store::{self, StoreFacts};
 /// Restore the store from a backup
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Name the full backup first, then all increments in the order in which they were made. One of them may be -\n\
-for an archive on standard input. The data directory must be empty, or not exist. Every part is compared\n\
-with its digest, the order of the increments is checked, and the restored store is verified as by\n\
-`wharfinger check`. If anything is wrong, the directory stays as it was.\n\n\
-The command then says where the feed of each organisation ends, and how far each destination was. With\n\
+    after_help = "Name the full backup first, then all increments in the order in which they were made. One of them may be - \
+for an archive on standard input. The data directory must be empty, or not exist. Every part is compared \
+with its digest, and the order of the increments is checked. If anything is wrong, the directory stays as it \
+was. The restored store is verified as by `wharfinger check`. A store that was backed up with faults is \
+restored with them, and the command ends with status 1.\n\n\
+The command then says where the feed of each organisation ends, and how far each destination was. With \
 --instead-of, it also says what the store in that data directory has beyond the backup.\n\n\
 To go on in PostgreSQL, copy the restored store there with `wharfinger copy`.\n\n\
 Examples: wharfinger restore /backup/monday /backup/tuesday.tar.zst --data ./restored\n          \
@@ -69,7 +70,7 @@ impl Restore {
         restored: &Restored,
         replaced: Option<&StoreFacts>,
     ) -> Result<()> {
-        let moment = &restored.manifest.moment;
+        let moment = shown(&restored.manifest.moment);
         check::write_report(out, &restored.report)?;
         writeln!(
             out,

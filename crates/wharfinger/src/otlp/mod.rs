@@ -60,13 +60,17 @@ pub fn start(settings: &Settings) -> Result<Option<Exporting>> {
     let Some(endpoint) = settings.otlp_endpoint.clone().or_else(of_environment) else {
         return Ok(None);
     };
+    if endpoint.contains(['?', '#']) {
+        anyhow::bail!("the OTLP endpoint must have no query, because /v1/traces is added to it");
+    }
     let url = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     // The operator names the collector, so any address is allowed, also without TLS.
     let everywhere = ["0.0.0.0/0", "::/0"].map(str::parse::<IpNet>);
     let everywhere = everywhere.into_iter().collect::<Result<_, _>>()?;
     let reach = Reach::new(Guard::new(everywhere), None, None).map_err(anyhow::Error::msg)?;
     let client = Client::new(reach.into(), &url)
-        .map_err(|refused| anyhow::anyhow!("cannot use {endpoint} as OTLP endpoint: {refused}"))?;
+        // Not the URL: it may have a password.
+        .map_err(|_| anyhow::anyhow!("cannot use the OTLP endpoint: write http://HOST:PORT or https://HOST, without a user and a query; credentials go into {HEADERS}"))?;
     let headers = std::env::var(HEADERS).unwrap_or_default();
     let name = std::env::var(SERVICE_NAME).ok();
     let (stop, stopped) = watch::channel(false);

@@ -386,8 +386,16 @@ fn network(text: &str) -> Result<IpNet, String> {
 fn read_file(path: &Path) -> Result<Settings> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
-    toml::from_str(&text)
-        .with_context(|| format!("the configuration file {} is invalid", path.display()))
+    toml::from_str(&text).map_err(|error: toml::de::Error| {
+        // Not its own sentence: that shows the line, which may have a password.
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(1, |before| before.lines().count().max(1));
+        anyhow::anyhow!(
+            "the configuration file {} is invalid at line {line}: {}",
+            path.display(),
+            error.message()
+        )
+    })
 }
 
 #[cfg(test)]

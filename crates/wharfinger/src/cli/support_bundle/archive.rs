@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use flate2::Compression;
@@ -16,6 +16,18 @@ const FOLDER: &str = "wharfinger-support";
 pub(super) struct Archive {
     tar: tar::Builder<GzEncoder<File>>,
     names: Vec<String>,
+    unfinished: Unfinished,
+}
+
+/// The path of an archive without its end. The file is removed when this is dropped.
+struct Unfinished(Option<PathBuf>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            drop(std::fs::remove_file(path));
+        }
+    }
 }
 
 impl Archive {
@@ -35,6 +47,7 @@ impl Archive {
         Ok(Self {
             tar: tar::Builder::new(GzEncoder::new(file, Compression::default())),
             names: Vec::new(),
+            unfinished: Unfinished(Some(path.to_owned())),
         })
     }
 
@@ -51,9 +64,10 @@ impl Archive {
     }
 
     /// Writes the end. Returns the names of the files.
-    pub(super) fn finish(self) -> Result<Vec<String>> {
+    pub(super) fn finish(mut self) -> Result<Vec<String>> {
         let file = self.tar.into_inner()?.finish()?;
         file.sync_all()?;
+        self.unfinished.0 = None;
         Ok(self.names)
     }
 }
