@@ -60,7 +60,7 @@ pub(crate) fn faults_of_refused(text: &str, refused: &Refused) -> Vec<Fault> {
     };
     vec![Fault {
         code: "not_json".to_owned(),
-        message: format!("The text is no JSON from here on: {reason}"),
+        message: format!("The text is not valid JSON here: {reason}"),
         ..Fault::default()
     }]
 }

@@ -244,3 +244,29 @@ fn a_backup_of_a_later_form_is_refused_with_both_versions() {
     let said = refused(&[&backup], home.path());
     assert!(said.contains("7.0.0") && said.contains("0.1.0"), "{said}");
 }
+
+#[test]
+fn nothing_but_regular_files_is_read() {
+    if !on_embedded("the parts are the same for both engines") {
+        return;
+    }
+    let chain = Chain::make();
+    let home = chain.home.path();
+    // A name of its own for an entry may have any length, and is in memory before the entry.
+    let named = home.join("named.tar.zst");
+    let encoder = zstd::stream::Encoder::new(std::fs::File::create(&named).unwrap(), 1).unwrap();
+    let mut archive = tar::Builder::new(encoder);
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    let name = format!("SHA256SUMS/{}", "x".repeat(1 << 16));
+    archive.append_data(&mut header, name, &[][..]).unwrap();
+    archive.into_inner().unwrap().finish().unwrap();
+    let said = refused(&[&named], home);
+    assert!(said.contains("than regular files"), "{said}");
+    // A device has no end.
+    let sums = chain.full.join("SHA256SUMS");
+    std::fs::remove_file(&sums).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &sums).unwrap();
+    let said = refused(&[&chain.full], home);
+    assert!(said.contains("is no regular file"), "{said}");
+}

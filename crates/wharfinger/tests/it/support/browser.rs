@@ -93,7 +93,7 @@ impl Browser {
             "browserName": "chrome",
             "goog:chromeOptions": {"args": flags, "prefs": preferences},
             "goog:loggingPrefs": {"browser": "ALL"},
-            "timeouts": {"script": 2 * LOOK_MS},
+            "timeouts": {"script": 10 * LOOK_MS},
         }}});
         let made = browser.call("POST", "/session", &wanted);
         browser.session = format!("/session/{}", text(&made["sessionId"]));
