@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::{Destination, PATH, tone};
 use crate::api;
 use crate::page::{self, Page};
-use crate::parts::{Listed, age, count, empty, label, pager, table};
+use crate::parts::{Listed, age, count, empty, label, pager, table, visible};
 use crate::visit::Visit;
 
 pub(super) async fn show(visit: Visit) -> Response {
@@ -37,7 +37,7 @@ fn rows(destinations: &[Destination]) -> Markup {
         tbody {
             @for one in destinations {
                 tr {
-                    td { a href=(one.page()) { bdi { (one.name()) } } p.hint { (one.kind) } }
+                    td { a href=(one.page()) { bdi { (visible(one.name())) } } p.hint { (one.kind) } }
                     td { (label(&one.state, tone(&one.state))) }
                     td.number { (lag(one)) }
                     td.number { (count(one.parked)) }
