@@ -3,6 +3,7 @@
 use axum::response::Response;
 use bytes::Bytes;
 use http::Method;
+use maud::html;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -10,11 +11,44 @@ use super::address;
 use super::show::{self, Said};
 use crate::api::{self, Refused};
 use crate::page;
-use crate::parts::order_address;
+use crate::parts::{Confirm, order_address, visible};
 use crate::visit::{Posted, Visit};
 
 pub(super) async fn release(posted: Posted) -> Response {
     decide(&posted, "release", "released").await
+}
+
+/// Asks before an order is refused, and keeps the note.
+pub(super) async fn ask_refuse(posted: Posted) -> Response {
+    let visit = &posted.visit;
+    let order = match show::order(visit).await {
+        Ok(order) => order,
+        Err(refused) => return page::refused(visit, &refused),
+    };
+    let address = address(&order.id);
+    if order.held.is_none() || !visit.session.may("orders:write") {
+        // The page of the order says what became of it.
+        return page::redirect(&address);
+    }
+    let note = posted.field("note").trim();
+    Confirm {
+        title: "Refuse this order?",
+        about: html! {
+            p { "The order " b { bdi { (visible(&order.key)) } } " is cancelled. This cannot be undone." }
+            label.field {
+                span { "Note (optional)" }
+                textarea.note name="note" rows="2" maxlength=(show::NOTE_CHARS_MAX) autocomplete="off" dir="auto" { "\n" (note) }
+            }
+        },
+        action: &format!("{address}/refuse"),
+        button: "Refuse the order",
+        back: &address,
+    }
+    .show(visit)
+}
+
+pub(super) async fn ask_again(visit: Visit) -> Response {
+    page::redirect(&address(visit.path("id")))
 }
 
 pub(super) async fn refuse(posted: Posted) -> Response {
@@ -24,7 +58,9 @@ pub(super) async fn refuse(posted: Posted) -> Response {
 async fn decide(posted: &Posted, how: &str, done: &str) -> Response {
     let visit = &posted.visit;
     let id = visit.path("id").to_owned();
-    let note = posted.field("note").trim();
+    // A note is one line.
+    let note = posted.field("note").split_whitespace();
+    let note = note.collect::<Vec<_>>().join(" ");
     let body = if note.is_empty() {
         json!({})
     } else {
@@ -38,7 +74,7 @@ async fn decide(posted: &Posted, how: &str, done: &str) -> Response {
         Ok(_) => page::redirect(&api::target(&order_address(&id), &[("done", done)])),
         Err(refused) => {
             let mut said = Said::of(&refused);
-            said.note = note.to_owned();
+            said.note = note;
             again(visit, &refused, said).await
         }
     }

@@ -17,7 +17,7 @@ use crate::visit::Visit;
 /// Most lines of an order that the page shows.
 const LINES_MAX: usize = 50;
 /// Most characters of a note.
-const NOTE_CHARS_MAX: u32 = 1_000;
+pub(super) const NOTE_CHARS_MAX: u32 = 1_000;
 
 /// What the page is to say about a form.
 #[derive(Default)]
@@ -130,18 +130,18 @@ async fn submitted(visit: &Visit, id: &str) -> Result<String, Refused> {
     Ok(String::from_utf8_lossy(&answer.body).into_owned())
 }
 
-/// Both decisions share the note, so they are buttons of one form.
+/// Both decisions share the note, so they are buttons of one form. The note is a text area, in which Enter decides nothing.
 fn decide(visit: &Visit, order: &Order, told: &Said) -> Markup {
     let address = address(&order.id);
     html! {
         (form(visit, &format!("{address}/release"), &html! {
             label.field {
                 span { "Note (optional)" }
-                input type="text" name="note" value=(told.note) maxlength=(NOTE_CHARS_MAX) autocomplete="off" dir="auto";
+                textarea.note name="note" rows="2" maxlength=(NOTE_CHARS_MAX) autocomplete="off" dir="auto" { "\n" (told.note) }
             }
             div.actions {
                 button.main type="submit" { "Release" }
-                button.danger type="submit" formaction=(format!("{address}/refuse")) { "Refuse" }
+                button.danger type="submit" formaction=(format!("{address}/refuse/ask")) { "Refuse…" }
                 span.hint { "A released order is processed as usual. A refused order is cancelled." }
             }
         }))

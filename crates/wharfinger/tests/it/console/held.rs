@@ -141,15 +141,23 @@ fn a_held_order_is_released_or_refused_with_a_note() {
         sign_in(&browser, "full");
         // The page of the order leads to the decision.
         browser.find(".notice.warm a").click();
-        browser.find("[name=note]").fill("Asked by phone");
+        // Enter in the note decides nothing.
+        browser.find("[name=note]").fill("Asked by phone\n");
+        assert_eq!(state(&server, &released), "held");
         browser.labelled("main", "Release").click();
         browser.find("[role=status]");
         assert_eq!(state(&server, &released), "pending");
         assert!(browser.find(".history").text().contains("Asked by phone"));
         go(&browser, &server, &format!("/console/held/{refused}"));
-        browser.labelled("main", "Refuse").click();
+        browser.find("[name=note]").fill("Not\nours");
+        browser.labelled("main", "Refuse…").click();
+        assert_eq!(browser.find("h1").text(), "Refuse this order?");
+        assert_eq!(browser.find("[name=note]").value(), "Not\nours");
+        assert_eq!(state(&server, &refused), "held", "asked, not refused");
+        browser.labelled("main", "Refuse the order").click();
         browser.find("[role=status]");
         assert_eq!(state(&server, &refused), "cancelled");
+        assert!(browser.find(".history").text().contains("Not ours"));
         // Another person was faster: the order is not held any more.
         go(&browser, &server, &format!("/console/held/{refused}"));
         assert!(browser.find("h1").text().starts_with("Order S-"));
