@@ -78,7 +78,7 @@ fn rows(visit: &Visit, keys: &[Key]) -> Markup {
             @for key in keys {
                 tr {
                     td.wide {
-                        code { (key.id) } " "
+                        code.id { (key.id) } " "
                         @if key.test { (label("test", "plain")) " " }
                         @if key.revoked_at.is_some() { (label("revoked", "quiet")) }
                         @if key.id == visit.session.key_id { (label("yours", "good")) }
