@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use maud::html;
 use serde::Deserialize;
 use serde_json::json;
@@ -101,18 +101,43 @@ pub(super) async fn text(posted: Posted) -> Response {
     // Browsers send line breaks as CR LF.
     let text = posted.field("text").replace("\r\n", "\n");
     let is_save = posted.field("do") == "save";
+    let revision = posted.field("revision").to_owned();
+    if is_save && is_outdated(visit, &revision).await {
+        let sentence = "Somebody else has changed this order in the meantime. Nothing was saved. Their text is below. If you save now, yours replaces it.";
+        let said = Said {
+            status: Some(StatusCode::CONFLICT),
+            verdict: Some(("warm", sentence.to_owned())),
+            text: Some(text),
+            is_late: true,
+            ..Said::default()
+        };
+        return show::page(visit, &said).await;
+    }
+    let revision = Some(revision).filter(|revision| !revision.is_empty());
     match send(visit, &text, !is_save).await {
         Ok(mended) if is_save => saved(visit, &mended),
         Ok(mended) => {
             let said = Said {
                 verdict: Some(verdict(mended)),
                 text: Some(text),
+                revision,
                 ..Said::default()
             };
             show::page(visit, &said).await
         }
-        Err(refused) => again(visit, &refused, Said::of_text(text, &refused)).await,
+        Err(refused) => {
+            let mut said = Said::of_text(text, &refused);
+            said.revision = revision;
+            again(visit, &refused, said).await
+        }
     }
+}
+
+/// Whether the order has another revision than the one that the person's text was made from.
+async fn is_outdated(visit: &Visit, revision: &str) -> bool {
+    let order = show::order(visit).await;
+    let current = order.ok().filter(|order| order.held.is_some());
+    !revision.is_empty() && current.is_some_and(|order| order.revision.to_string() != revision)
 }
 
 /// Replaces the text. A dry run stores nothing.

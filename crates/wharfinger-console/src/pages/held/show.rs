@@ -32,6 +32,10 @@ pub(super) struct Said {
     pub(super) problems: Vec<Fault>,
     /// The text as the person has left it.
     pub(super) text: Option<String>,
+    /// The revision that the person's text was made from. `None` for the current one.
+    pub(super) revision: Option<String>,
+    /// Whether somebody else has saved a text since then.
+    pub(super) is_late: bool,
     /// The note as the person has left it.
     pub(super) note: String,
 }
@@ -93,6 +97,11 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
             Err(refused) => return page::refused(visit, &refused),
         },
     };
+    let theirs = if told.is_late {
+        submitted(visit, &order.id).await.ok()
+    } else {
+        None
+    };
     let may_write = visit.session.may("orders:write");
     let content = html! {
         @if let Some((class, sentence)) = &told.notice { p.notice.(class) role="alert" { (visible(sentence)) } }
@@ -115,7 +124,7 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
         }
         (lines(&order, LINES_MAX))
         p.more { a href=(order.address()) { "View all details of this order" } }
-        @if may_write { (edit(visit, &order, &text, told)) }
+        @if may_write { (edit(visit, &order, &text, theirs.as_deref(), told)) }
     };
     Page::new(visit, format!("Held: {}", order.key))
         .status(told.status.unwrap_or(StatusCode::OK))
@@ -149,7 +158,9 @@ fn decide(visit: &Visit, order: &Order, told: &Said) -> Markup {
 }
 
 /// The editor. The module `mend.js` sends its form while a person types.
-fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
+fn edit(visit: &Visit, order: &Order, text: &str, theirs: Option<&str>, told: &Said) -> Markup {
+    let current = order.revision.to_string();
+    let revision = told.revision.as_ref().unwrap_or(&current);
     let pretty = if told.text.is_none() && !text.trim().contains('\n') {
         texts::pretty(text)
     } else {
@@ -161,6 +172,7 @@ fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
         details.mend #change open[told.text.is_some()] {
             summary.button { "Edit the order…" }
             (form(visit, &format!("{}/text", address(&order.id)), &html! {
+                input type="hidden" name="revision" value=(revision);
                 div.bench #bench {
                     div.writing {
                         div.bar {
@@ -179,6 +191,10 @@ fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
                     button.main type="submit" name="do" value="save" { "Save" }
                     span.hint { "A check stores nothing. Saving makes a new revision with your key, and the rules check it again." }
                 }
+                @if let Some(theirs) = theirs {
+                    h2 { "The order as it is stored now" }
+                    pre tabindex="0" role="region" aria-label="The order as it is stored now" { code { (visible(texts::pretty(theirs).as_deref().unwrap_or(theirs))) } }
+                }
             }))
         }
     }
@@ -186,6 +202,9 @@ fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
 
 /// What is known about the text, in few words.
 fn title(told: &Said) -> String {
+    if told.is_late {
+        return "Somebody else was faster".to_owned();
+    }
     match (&told.verdict, told.problems.len()) {
         (None, _) => "As it is stored".to_owned(),
         (Some(("bad", _)), 0) => "This cannot be saved".to_owned(),
