@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use crate::api::{self, Refused, segment};
 use crate::page::{self, Page};
 use crate::parts::{
-    Confirm, Listed, empty, form, is_first, label, once_field, pager, secret, stack, text_field,
-    time, visible,
+    Confirm, Listed, Who, empty, form, is_first, label, once_field, pager, secret, stack,
+    text_field, time, visible,
 };
 use crate::visit::{AdminVisit, Posted, Shared, Visit};
 
@@ -78,7 +78,7 @@ fn rows(visit: &Visit, keys: &[Key]) -> Markup {
             @for key in keys {
                 tr {
                     td.wide {
-                        code { (key.id) } " "
+                        code.id { (key.id) } " "
                         @if key.test { (label("test", "plain")) " " }
                         @if key.revoked_at.is_some() { (label("revoked", "quiet")) }
                         @if key.id == visit.session.key_id { (label("yours", "good")) }
@@ -137,6 +137,11 @@ fn form_page(
     scopes: &[String],
     refused: Option<&Refused>,
 ) -> Response {
+    let codes = if visit.session.reaches_all {
+        "Organisations (codes separated by commas, empty for all)"
+    } else {
+        "Organisations (codes separated by commas, empty for those of your key)"
+    };
     let content = html! {
         (once_field())
         fieldset {
@@ -145,7 +150,7 @@ fn form_page(
                 label.option { input type="checkbox" name="scope" value=(scope) checked[scopes.iter().any(|one| one == scope)]; span { code { (scope) } " " (about) } }
             }
         }
-        (text_field("organisations", "Organisations (codes separated by commas, empty for all)", &value("organisations")))
+        (text_field("organisations", codes, &value("organisations")))
         (text_field("expires_in", "Expires after (such as 90d or 12h, empty for never)", &value("expires_in")))
         div.row {
             (text_field("orders_per_second", "Maximum orders per second", &value("orders_per_second")))
@@ -171,10 +176,15 @@ async fn create(posted: Posted) -> Response {
     let codes: Vec<&str> = codes.filter(|code| !code.is_empty()).collect();
     let mut body = Map::new();
     body.insert("scopes".into(), json!(scopes));
-    if codes.is_empty() {
+    if !codes.is_empty() {
+        body.insert("organisations".into(), json!(codes));
+    } else if visit.session.reaches_all {
         body.insert("all_organisations".into(), true.into());
     } else {
-        body.insert("organisations".into(), json!(codes));
+        match own_organisations(visit).await {
+            Ok(own) => body.insert("organisations".into(), json!(own)),
+            Err(refused) => return again(&posted, &scopes, &refused),
+        };
     }
     for name in [
         "expires_in",
@@ -194,11 +204,26 @@ async fn create(posted: Posted) -> Response {
     let key: Result<Key, _> = made.and_then(|made| made.json());
     match key {
         Ok(key) => shown_once(visit, "New key created", &key),
-        Err(refused) => {
-            let value = |name: &str| posted.field(name).to_owned();
-            form_page(visit, &value, &scopes, Some(&refused))
-        }
+        Err(refused) => again(&posted, &scopes, &refused),
     }
+}
+
+fn again(posted: &Posted, scopes: &[String], refused: &Refused) -> Response {
+    let value = |name: &str| posted.field(name).to_owned();
+    form_page(&posted.visit, &value, scopes, Some(refused))
+}
+
+/// The codes of the organisations that the person's own key reaches.
+async fn own_organisations(visit: &Visit) -> Result<Vec<String>, Refused> {
+    let who: Who = visit.get("/v1/whoami").await?;
+    if who.organisations_total > who.organisations.len() as u64 {
+        let detail = "Your key has too many organisations to leave the field empty. Name the organisations of the new key.";
+        return Err(Refused {
+            detail: detail.to_owned(),
+            ..Refused::default()
+        });
+    }
+    Ok(who.organisations)
 }
 
 fn shown_once(visit: &Visit, title: &str, key: &Key) -> Response {

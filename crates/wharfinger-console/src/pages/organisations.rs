@@ -41,12 +41,14 @@ async fn list(visit: Visit) -> Response {
         Ok(found) => found,
         Err(refused) => return page::refused(&visit, &refused),
     };
+    let may_create = visit.session.may_see_server();
     let content = html! {
         div.head {
             p.hint { "Each order belongs to an organisation, such as a shop or a brand." }
-            a.button.main href="/console/organisations/new" { "New organisation" }
+            // Others are always refused.
+            @if may_create { a.button.main href="/console/organisations/new" { "New organisation" } }
         }
-        @if found.data.is_empty() { (empty("There are no organisations yet.", &html! { p { a href="/console/organisations/new" { "Create the first organisation" } } })) }
+        @if found.data.is_empty() { (empty("There are no organisations yet.", &html! { @if may_create { p { a href="/console/organisations/new" { "Create the first organisation" } } } })) }
         @else { (stack("Organisations", &rows(&found.data))) }
         (pager(&visit, PATH, &[], found.next.as_deref()))
     };

@@ -84,7 +84,8 @@ impl<T: DeserializeOwned> Entries<T> {
         let organisation = match organisation(visit, named).await {
             Ok(Some(organisation)) => organisation,
             Ok(None) => {
-                let next = html! { a href="/console/organisations/new" { "Create the first organisation" } };
+                let may_create = visit.session.may_see_server();
+                let next = html! { @if may_create { a href="/console/organisations/new" { "Create the first organisation" } } };
                 return Page::new(visit, self.title)
                     .show(&empty("There are no organisations yet.", &next));
             }

@@ -31,5 +31,7 @@ pub(crate) use self::rejections::{
     Fault, Rejection, Verdict, cause_address, general, rejection, resubmit,
 };
 pub(crate) use self::suggest::{Suggestion, suggestions};
-pub(crate) use self::words::{age, count, label, outcome, state, time};
+pub(crate) use self::words::{
+    age, count, label, outcome, sentence, several, state, time, without_number,
+};
 pub(crate) use crate::texts::{visible, visible_text};

@@ -77,6 +77,37 @@ pub(crate) fn label(name: &str, tone: &str) -> Markup {
     html! { span.label.(tone) { (name) } }
 }
 
+/// A text of the API as a sentence: with a capital letter and a full stop.
+pub(crate) fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let mut letters = text.chars();
+    let mut sentence: String = letters
+        .next()
+        .map(char::to_uppercase)
+        .into_iter()
+        .flatten()
+        .collect();
+    sentence.push_str(letters.as_str());
+    if !sentence.is_empty() && !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// An error without the number that only the operating system knows: `Connection refused (os error 111)`.
+pub(crate) fn without_number(error: &str) -> String {
+    let Some((before, rest)) = error.split_once(" (os error ") else {
+        return error.to_owned();
+    };
+    let after = rest.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    format!("{before}{}", after.strip_prefix(')').unwrap_or(after))
+}
+
+/// A number of things: `1 event`, `2,000 events`.
+pub(crate) fn several(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
 /// The day after a day such as `2026-11-30`: a person names the last day that is shown, and the API the time before which to
 /// stop. `None` if it is no day.
 pub(crate) fn next_day(day: &str) -> Option<Date> {
@@ -99,6 +130,17 @@ mod tests {
         for (number, text) in numbers {
             assert_eq!(count(number), text);
         }
+    }
+
+    #[test]
+    fn texts_of_the_api_are_sentences() {
+        assert_eq!(sentence("every attempt fails"), "Every attempt fails.");
+        assert_eq!(sentence("It is so."), "It is so.");
+        assert_eq!(sentence(""), "");
+        let error = "No connection: Connection refused (os error 111).";
+        assert_eq!(without_number(error), "No connection: Connection refused.");
+        assert_eq!(several(1, "event", "events"), "1 event");
+        assert_eq!(several(2_000, "event", "events"), "2,000 events");
     }
 
     #[test]

@@ -6,8 +6,9 @@ use maud::{Markup, html};
 pub(crate) fn is_hidden(letter: char) -> bool {
     let is_control = letter.is_control() && !matches!(letter, '\n' | '\t' | '\r');
     is_control
-        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        || matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// A text from outside in which nothing is invisible, and nothing changes the direction of what is around it.
@@ -39,7 +40,13 @@ pub(crate) fn visible_text(text: &str) -> String {
 }
 
 fn escape(letter: char) -> String {
-    format!("\\u{:04x}", u32::from(letter))
+    let code = u32::from(letter);
+    // Four digits end by themselves. More need an end, or the next letters of the text could belong to them.
+    if code > 0xffff {
+        format!("\\u{{{code:x}}}")
+    } else {
+        format!("\\u{code:04x}")
+    }
 }
 
 #[cfg(test)]
@@ -55,6 +62,12 @@ mod tests {
             shown,
             "a<span class=\"sign\">\\u202e</span>b<span class=\"sign\">\\u200b</span><span class=\"sign\">\\u061c</span>\n"
         );
+        for letter in
+            "\u{34f}\u{17b5}\u{180b}\u{180f}\u{2800}\u{fe0f}\u{1d173}\u{e0041}\u{e01ef}".chars()
+        {
+            assert!(is_hidden(letter), "{}", escape(letter));
+        }
+        assert_eq!(visible_text("a\u{e0041}b"), "a\\u{e0041}b");
         assert_eq!(visible("<é>").into_string(), "&lt;é&gt;");
     }
 }

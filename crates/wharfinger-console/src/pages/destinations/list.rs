@@ -3,10 +3,10 @@
 use axum::response::Response;
 use maud::{Markup, html};
 
-use super::{Destination, PATH, tone};
+use super::{Destination, PATH};
 use crate::api;
 use crate::page::{self, Page};
-use crate::parts::{Listed, age, count, empty, label, pager, table};
+use crate::parts::{Listed, age, count, empty, pager, several, table, visible};
 use crate::visit::Visit;
 
 pub(super) async fn show(visit: Visit) -> Response {
@@ -37,8 +37,8 @@ fn rows(destinations: &[Destination]) -> Markup {
         tbody {
             @for one in destinations {
                 tr {
-                    td { a href=(one.page()) { bdi { (one.name()) } } p.hint { (one.kind) } }
-                    td { (label(&one.state, tone(&one.state))) }
+                    td { a href=(one.page()) { bdi { (visible(one.name())) } } p.hint { (one.kind) } }
+                    td { (one.condition()) }
                     td.number { (lag(one)) }
                     td.number { (count(one.parked)) }
                     td.number { (count(one.delivered)) }
@@ -50,9 +50,12 @@ fn rows(destinations: &[Destination]) -> Markup {
 
 /// How far it is behind, in words.
 pub(super) fn lag(one: &Destination) -> String {
+    let parked = several(one.parked, "parked order", "parked orders");
+    let events = several(one.lag.events, "event", "events");
     match (one.lag.events, one.lag.seconds) {
+        (0, _) if one.parked > 0 => format!("only {parked}"),
         (0, _) => "nothing".to_owned(),
-        (events, Some(seconds)) => format!("{} events, {}", count(events), age(seconds)),
-        (events, None) => format!("{} events", count(events)),
+        (_, Some(seconds)) => format!("{events}, {}", age(seconds)),
+        (_, None) => events,
     }
 }

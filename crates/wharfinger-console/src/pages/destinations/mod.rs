@@ -8,9 +8,11 @@ mod one;
 
 use axum::Router;
 use axum::routing::{get, post};
+use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::api::segment;
+use crate::parts::label;
 use crate::visit::Shared;
 
 const PATH: &str = "/console/destinations";
@@ -87,6 +89,12 @@ impl Destination {
         page_of(&self.id)
     }
 
+    /// How it does, by word and colour.
+    fn condition(&self) -> Markup {
+        let hint = self.hint.as_ref().map(|hint| hint.what.as_str());
+        condition(&self.state, self.parked, hint)
+    }
+
     /// Where it leads, or what it is.
     fn name(&self) -> &str {
         let place = self.url.as_deref().or(self.directory.as_deref());
@@ -108,11 +116,19 @@ fn target_of(id: &str, below: &str) -> String {
     format!("/v1/destinations/{}{below}", segment(id))
 }
 
-/// The colour of a state.
-fn tone(state: &str) -> &'static str {
+/// The beginning of the hint of a destination that gets nothing, although it is active.
+const FAILS: &str = "every attempt fails";
+
+/// How a destination does, by word and colour. One that is active can fail all the same.
+pub(crate) fn condition(state: &str, parked: u64, hint: Option<&str>) -> Markup {
+    let fails = hint.is_some_and(|what| what.starts_with(FAILS));
     match state {
-        "active" => "good",
-        "paused" => "warm",
-        _ => "bad",
+        "active" if fails => label("failing", "bad"),
+        "active" => html! {
+            (label("active", if hint.is_some() { "warm" } else { "good" }))
+            @if parked > 0 { " " (label("parked orders", "warm")) }
+        },
+        "paused" => label(state, "warm"),
+        _ => label(state, "bad"),
     }
 }

@@ -4,10 +4,10 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{Destination, lag, list, page_of, target_of, tone};
+use super::{Destination, lag, list, page_of, target_of};
 use crate::api;
 use crate::page::{self, Page};
-use crate::parts::{count, form, label, pager, table, time};
+use crate::parts::{count, form, label, pager, sentence, table, time, visible, without_number};
 use crate::visit::Visit;
 
 /// A page of attempts and of order keys that wait.
@@ -61,15 +61,15 @@ pub(super) async fn show(visit: Visit) -> Response {
         Err(refused) => return page::refused(&visit, &refused),
     };
     let content = html! {
-        p.subtitle { (one.kind) " · " (label(&one.state, tone(&one.state))) " since " (time(&one.since)) }
+        p.subtitle { (one.kind) " · " (one.condition()) " since " (time(&one.since)) }
         @if let Some(hint) = &one.hint {
             p.notice.warm role="status" {
-                (hint.what) @if let Some(since) = &hint.since { " Since " (time(since)) "." } " " (hint.remedy)
+                (visible(&sentence(&hint.what))) @if let Some(since) = &hint.since { " Since " (time(since)) "." } " " (visible(&sentence(&hint.remedy)))
             }
         }
         div.cards.tally {
-            div.card { span.number { (count(one.lag.events)) } "events behind" }
-            div.card { span.number { (count(one.parked)) } "parked orders" }
+            div.card { span.number { (count(one.lag.events)) } @if one.lag.events == 1 { "event behind" } @else { "events behind" } }
+            div.card { span.number { (count(one.parked)) } @if one.parked == 1 { "parked order" } @else { "parked orders" } }
             div.card { span.number { (count(one.delivered)) } "delivered" }
         }
         (buttons(&visit, &one))
@@ -134,7 +134,7 @@ fn attempts(attempts: &[Attempt]) -> Markup {
                     td.number { @if let Some(status) = one.status { (status) } @else { "–" } }
                     td.number { (count(one.took_ms)) " ms" }
                     td { (one.events) " from " (one.organisation) " " (count(one.position)) }
-                    td { bdi { (one.answer) } }
+                    td { bdi { (visible(&without_number(&one.answer))) } }
                 }
             }
         }
@@ -156,11 +156,11 @@ fn parked(parked: &[Parked]) -> Markup {
         tbody {
             @for one in parked {
                 tr {
-                    td { bdi { (one.key) } p.hint { (one.organisation) } }
+                    td { bdi { (visible(&one.key)) } p.hint { (one.organisation) } }
                     td.number { (count(one.waiting)) }
                     td.number { (count(one.attempts)) }
                     td { @if let Some(at) = &one.next_at { (time(at)) } @else { "only by delivering again" } }
-                    td { bdi { (one.last_error) } }
+                    td { bdi { (visible(&without_number(&one.last_error))) } }
                 }
             }
         }
@@ -175,7 +175,7 @@ pub(super) fn tested(visit: &Visit, id: &str, attempt: &Attempt) -> Response {
             dt { "Status" } dd { @if let Some(status) = attempt.status { (status) } @else { "no answer" } }
             dt { "Took" } dd { (count(attempt.took_ms)) " ms" }
         }
-        @if !attempt.answer.is_empty() { h2 { "Answer" } pre tabindex="0" { (attempt.answer) } }
+        @if !attempt.answer.is_empty() { h2 { "Answer" } pre tabindex="0" { (visible(&without_number(&attempt.answer))) } }
         p { a href=(page_of(id)) { "Go to the destination" } }
     })
 }

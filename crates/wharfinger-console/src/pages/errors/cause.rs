@@ -114,7 +114,7 @@ fn became(visit: &Visit) -> Markup {
         @if stored > 0 { p.notice.good role="status" { (many(stored)) " mended and accepted." } }
         @if dismissed > 0 { p.notice role="status" { (many(dismissed)) " dismissed." } }
         @if rejected > 0 { p.notice.bad role="status" { (many(rejected)) " rejected again. They stay open." } }
-        @if late > 0 { p.notice.warm role="status" { (many(late)) " mended by somebody else in the meantime. Your change was not sent for them." } }
+        @if late > 0 { p.notice.warm role="status" { (many(late)) " mended or dismissed by somebody else in the meantime. Your change was not sent for them." } }
         @if failed > 0 { p.notice.bad role="status" { (many(failed)) " not sent, because the server could not do it. They stay open. Try again." } }
     }
 }

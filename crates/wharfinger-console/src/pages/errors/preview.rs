@@ -106,10 +106,10 @@ async fn attempt(
     cause: &Cause<'_>,
 ) -> Result<Tried, Refused> {
     let found = rejection(visit, id).await?;
-    let made = if found.status == "mended" {
-        Err("Somebody else has mended it in the meantime.")
-    } else {
-        wanted.make(&found, cause)
+    let made = match found.status.as_str() {
+        "mended" => Err("Somebody else has mended it in the meantime."),
+        "dismissed" => Err("Somebody else has dismissed it in the meantime."),
+        _ => wanted.make(&found, cause),
     };
     let verdict = match &made {
         Ok(made) => Some(resubmit(visit, id, made.text.as_deref(), true).await),

@@ -19,7 +19,7 @@ enum Became {
     Stored,
     Dismissed,
     Rejected,
-    /// Somebody else has mended it.
+    /// Somebody else has mended or dismissed it.
     Late,
     Failed,
 }
@@ -61,7 +61,7 @@ pub(super) async fn send(posted: Posted) -> Response {
 
 async fn send_one(visit: &Visit, id: &str, wanted: &Wanted<'_>, cause: &Cause<'_>) -> Became {
     let found = match rejection(visit, id).await {
-        Ok(found) if found.status == "mended" => return Became::Late,
+        Ok(found) if found.status != "open" => return Became::Late,
         Ok(found) => found,
         Err(refused) => return Became::of(&refused),
     };

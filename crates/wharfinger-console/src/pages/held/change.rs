@@ -2,7 +2,8 @@
 
 use axum::response::Response;
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
+use maud::html;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -10,11 +11,44 @@ use super::address;
 use super::show::{self, Said};
 use crate::api::{self, Refused};
 use crate::page;
-use crate::parts::order_address;
+use crate::parts::{Confirm, order_address, visible};
 use crate::visit::{Posted, Visit};
 
 pub(super) async fn release(posted: Posted) -> Response {
     decide(&posted, "release", "released").await
+}
+
+/// Asks before an order is refused, and keeps the note.
+pub(super) async fn ask_refuse(posted: Posted) -> Response {
+    let visit = &posted.visit;
+    let order = match show::order(visit).await {
+        Ok(order) => order,
+        Err(refused) => return page::refused(visit, &refused),
+    };
+    let address = address(&order.id);
+    if order.held.is_none() || !visit.session.may("orders:write") {
+        // The page of the order says what became of it.
+        return page::redirect(&address);
+    }
+    let note = posted.field("note").trim();
+    Confirm {
+        title: "Refuse this order?",
+        about: html! {
+            p { "The order " b { bdi { (visible(&order.key)) } } " is cancelled. This cannot be undone." }
+            label.field {
+                span { "Note (optional)" }
+                textarea.note name="note" rows="2" maxlength=(show::NOTE_CHARS_MAX) autocomplete="off" dir="auto" { "\n" (note) }
+            }
+        },
+        action: &format!("{address}/refuse"),
+        button: "Refuse the order",
+        back: &address,
+    }
+    .show(visit)
+}
+
+pub(super) async fn ask_again(visit: Visit) -> Response {
+    page::redirect(&address(visit.path("id")))
 }
 
 pub(super) async fn refuse(posted: Posted) -> Response {
@@ -24,7 +58,9 @@ pub(super) async fn refuse(posted: Posted) -> Response {
 async fn decide(posted: &Posted, how: &str, done: &str) -> Response {
     let visit = &posted.visit;
     let id = visit.path("id").to_owned();
-    let note = posted.field("note").trim();
+    // A note is one line.
+    let note = posted.field("note").split_whitespace();
+    let note = note.collect::<Vec<_>>().join(" ");
     let body = if note.is_empty() {
         json!({})
     } else {
@@ -38,7 +74,7 @@ async fn decide(posted: &Posted, how: &str, done: &str) -> Response {
         Ok(_) => page::redirect(&api::target(&order_address(&id), &[("done", done)])),
         Err(refused) => {
             let mut said = Said::of(&refused);
-            said.note = note.to_owned();
+            said.note = note;
             again(visit, &refused, said).await
         }
     }
@@ -65,18 +101,43 @@ pub(super) async fn text(posted: Posted) -> Response {
     // Browsers send line breaks as CR LF.
     let text = posted.field("text").replace("\r\n", "\n");
     let is_save = posted.field("do") == "save";
+    let revision = posted.field("revision").to_owned();
+    if is_save && is_outdated(visit, &revision).await {
+        let sentence = "Somebody else has changed this order in the meantime. Nothing was saved. Their text is below. If you save now, yours replaces it.";
+        let said = Said {
+            status: Some(StatusCode::CONFLICT),
+            verdict: Some(("warm", sentence.to_owned())),
+            text: Some(text),
+            is_late: true,
+            ..Said::default()
+        };
+        return show::page(visit, &said).await;
+    }
+    let revision = Some(revision).filter(|revision| !revision.is_empty());
     match send(visit, &text, !is_save).await {
         Ok(mended) if is_save => saved(visit, &mended),
         Ok(mended) => {
             let said = Said {
                 verdict: Some(verdict(mended)),
                 text: Some(text),
+                revision,
                 ..Said::default()
             };
             show::page(visit, &said).await
         }
-        Err(refused) => again(visit, &refused, Said::of_text(text, &refused)).await,
+        Err(refused) => {
+            let mut said = Said::of_text(text, &refused);
+            said.revision = revision;
+            again(visit, &refused, said).await
+        }
     }
+}
+
+/// Whether the order has another revision than the one that the person's text was made from.
+async fn is_outdated(visit: &Visit, revision: &str) -> bool {
+    let order = show::order(visit).await;
+    let current = order.ok().filter(|order| order.held.is_some());
+    !revision.is_empty() && current.is_some_and(|order| order.revision.to_string() != revision)
 }
 
 /// Replaces the text. A dry run stores nothing.

@@ -16,6 +16,10 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/console/held/{id}", get(show::show))
         .route("/console/held/{id}/release", post(change::release))
         .route("/console/held/{id}/refuse", post(change::refuse))
+        .route(
+            "/console/held/{id}/refuse/ask",
+            get(change::ask_again).post(change::ask_refuse),
+        )
         .route("/console/held/{id}/text", post(change::text))
 }
 

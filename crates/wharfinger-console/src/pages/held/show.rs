@@ -17,7 +17,7 @@ use crate::visit::Visit;
 /// Most lines of an order that the page shows.
 const LINES_MAX: usize = 50;
 /// Most characters of a note.
-const NOTE_CHARS_MAX: u32 = 1_000;
+pub(super) const NOTE_CHARS_MAX: u32 = 1_000;
 
 /// What the page is to say about a form.
 #[derive(Default)]
@@ -32,6 +32,10 @@ pub(super) struct Said {
     pub(super) problems: Vec<Fault>,
     /// The text as the person has left it.
     pub(super) text: Option<String>,
+    /// The revision that the person's text was made from. `None` for the current one.
+    pub(super) revision: Option<String>,
+    /// Whether somebody else has saved a text since then.
+    pub(super) is_late: bool,
     /// The note as the person has left it.
     pub(super) note: String,
 }
@@ -93,6 +97,11 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
             Err(refused) => return page::refused(visit, &refused),
         },
     };
+    let theirs = if told.is_late {
+        submitted(visit, &order.id).await.ok()
+    } else {
+        None
+    };
     let may_write = visit.session.may("orders:write");
     let content = html! {
         @if let Some((class, sentence)) = &told.notice { p.notice.(class) role="alert" { (visible(sentence)) } }
@@ -115,7 +124,7 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
         }
         (lines(&order, LINES_MAX))
         p.more { a href=(order.address()) { "View all details of this order" } }
-        @if may_write { (edit(visit, &order, &text, told)) }
+        @if may_write { (edit(visit, &order, &text, theirs.as_deref(), told)) }
     };
     Page::new(visit, format!("Held: {}", order.key))
         .status(told.status.unwrap_or(StatusCode::OK))
@@ -130,18 +139,18 @@ async fn submitted(visit: &Visit, id: &str) -> Result<String, Refused> {
     Ok(String::from_utf8_lossy(&answer.body).into_owned())
 }
 
-/// Both decisions share the note, so they are buttons of one form.
+/// Both decisions share the note, so they are buttons of one form. The note is a text area, in which Enter decides nothing.
 fn decide(visit: &Visit, order: &Order, told: &Said) -> Markup {
     let address = address(&order.id);
     html! {
         (form(visit, &format!("{address}/release"), &html! {
             label.field {
                 span { "Note (optional)" }
-                input type="text" name="note" value=(told.note) maxlength=(NOTE_CHARS_MAX) autocomplete="off" dir="auto";
+                textarea.note name="note" rows="2" maxlength=(NOTE_CHARS_MAX) autocomplete="off" dir="auto" { "\n" (told.note) }
             }
             div.actions {
                 button.main type="submit" { "Release" }
-                button.danger type="submit" formaction=(format!("{address}/refuse")) { "Refuse" }
+                button.danger type="submit" formaction=(format!("{address}/refuse/ask")) { "Refuse…" }
                 span.hint { "A released order is processed as usual. A refused order is cancelled." }
             }
         }))
@@ -149,7 +158,9 @@ fn decide(visit: &Visit, order: &Order, told: &Said) -> Markup {
 }
 
 /// The editor. The module `mend.js` sends its form while a person types.
-fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
+fn edit(visit: &Visit, order: &Order, text: &str, theirs: Option<&str>, told: &Said) -> Markup {
+    let current = order.revision.to_string();
+    let revision = told.revision.as_ref().unwrap_or(&current);
     let pretty = if told.text.is_none() && !text.trim().contains('\n') {
         texts::pretty(text)
     } else {
@@ -161,6 +172,7 @@ fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
         details.mend #change open[told.text.is_some()] {
             summary.button { "Edit the order…" }
             (form(visit, &format!("{}/text", address(&order.id)), &html! {
+                input type="hidden" name="revision" value=(revision);
                 div.bench #bench {
                     div.writing {
                         div.bar {
@@ -179,6 +191,10 @@ fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
                     button.main type="submit" name="do" value="save" { "Save" }
                     span.hint { "A check stores nothing. Saving makes a new revision with your key, and the rules check it again." }
                 }
+                @if let Some(theirs) = theirs {
+                    h2 { "The order as it is stored now" }
+                    pre tabindex="0" role="region" aria-label="The order as it is stored now" { code { (visible(texts::pretty(theirs).as_deref().unwrap_or(theirs))) } }
+                }
             }))
         }
     }
@@ -186,6 +202,9 @@ fn edit(visit: &Visit, order: &Order, text: &str, told: &Said) -> Markup {
 
 /// What is known about the text, in few words.
 fn title(told: &Said) -> String {
+    if told.is_late {
+        return "Somebody else was faster".to_owned();
+    }
     match (&told.verdict, told.problems.len()) {
         (None, _) => "As it is stored".to_owned(),
         (Some(("bad", _)), 0) => "This cannot be saved".to_owned(),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::show;
 use crate::api::{self, Refused};
 use crate::page;
-use crate::parts::{Fault, order_address, visible};
+use crate::parts::{Confirm, Fault, Order, order_address, visible};
 use crate::visit::{Posted, Visit};
 
 /// What the page is to say about a form that was refused.
@@ -48,6 +48,28 @@ impl Said {
         let field = self.fields.iter().find(|(known, _)| *known == name);
         field.map(|(_, value)| value.clone())
     }
+}
+
+/// Asks before an order is marked as processed.
+pub(super) async fn ask_process(visit: Visit) -> Response {
+    let target = format!("/v1/orders/{}", api::segment(visit.path("id")));
+    let order: Order = match visit.get(&target).await {
+        Ok(order) => order,
+        Err(refused) => return page::refused(&visit, &refused),
+    };
+    let address = order_address(&order.id);
+    if order.state != "pending" || !visit.session.may("orders:write") {
+        // The page of the order says what became of it.
+        return page::redirect(&address);
+    }
+    Confirm {
+        title: "Mark this order as processed?",
+        about: html! { p { "The order " b { bdi { (visible(&order.key)) } } " is closed: it can neither be changed nor cancelled afterwards. This cannot be undone." } },
+        action: &format!("{address}/process"),
+        button: "Mark as processed",
+        back: &address,
+    }
+    .show(&visit)
 }
 
 pub(super) async fn process(posted: Posted) -> Response {

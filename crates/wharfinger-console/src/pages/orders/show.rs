@@ -88,9 +88,7 @@ fn actions(visit: &Visit, order: &Order) -> Markup {
         @if order.is_open() {
             div.actions {
                 @if order.state == "pending" {
-                    (form(visit, &format!("{address}/process"), &html! {
-                        button.main type="submit" { "Mark as processed" }
-                    }))
+                    a.button.main href={ (address) "/process" } { "Mark as processed…" }
                 }
                 details.sure {
                     summary.button { "Cancel the order…" }

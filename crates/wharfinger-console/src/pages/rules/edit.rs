@@ -134,7 +134,13 @@ fn without_place(message: &str) -> &str {
     let rest = message
         .split_once(": ")
         .filter(|(place, _)| place.starts_with("rule "));
-    rest.map_or(message, |(_, rest)| rest)
+    let rest = rest.map_or(message, |(_, rest)| rest);
+    // `rules[0].name is required`, beside the attribute's own name.
+    let named = rest.strip_prefix("rules[");
+    named
+        .and_then(|rest| rest.split_once("]."))
+        .and_then(|(_, rest)| rest.split_once(' '))
+        .map_or(rest, |(_, rest)| rest)
 }
 
 #[cfg(test)]
@@ -190,6 +196,7 @@ mod tests {
             ],
             ..Refused::default()
         };
+        assert_eq!(without_place("rules[0].name is required"), "is required");
         let found = faults(&refused, &sent.places);
         assert_eq!(found[0].at, Some(3));
         assert_eq!(found[0].place, Some((2, 3)));

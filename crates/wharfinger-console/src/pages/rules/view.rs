@@ -170,7 +170,7 @@ impl<'e> Editor<'e> {
             @for fault in own {
                 div.fault {
                     p.what {
-                        @match fault.attribute.as_str() { "name" => "The name ", "sentence" => "The sentence ", _ => "" }
+                        @match fault.attribute.as_str() { "name" => "The name ", "sentence" => "The sentence ", "when" if fault.place.is_none() && fault.message.starts_with("is ") => "The expression ", _ => "" }
                         @if let Some((line, column)) = fault.place { "Line " (line) ", column " (column) ": " }
                         (visible(&fault.message))
                     }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use self::metrics::Metrics;
 use crate::page::{self, Page};
-use crate::parts::{age, count, label, table};
+use crate::parts::{age, count, label, stack, table};
 use crate::visit::{Shared, Visit};
 
 /// The routes.
@@ -128,17 +128,17 @@ fn requests(metrics: &Metrics) -> Markup {
         h2 { "Requests" }
         @if routes.is_empty() { p.hint { "None since the start." } }
         @else {
-            (table("Requests since the start", &html! {
+            (stack("Requests since the start", &html! {
                 thead { tr { th scope="col" { "Route" } th.number scope="col" { "Requests" } th.number scope="col" { "Failed" } th.number scope="col" { "Half within" } th.number scope="col" { "99 % within" } } }
                 tbody {
                     @for route in &routes {
                         @let times = metrics.histogram(NAME, &[("route", route)]);
                         tr {
-                            td { code { (route) } }
-                            td.number { (count(times.count as u64)) }
-                            td.number { (count(metrics.failed(NAME, route) as u64)) }
-                            td.number { (times.quantile(0.5).map_or_else(String::new, millis)) }
-                            td.number { (times.quantile(0.99).map_or_else(String::new, millis)) }
+                            td.wide { code { (route) } }
+                            td.number data-label="Requests" { (count(times.count as u64)) }
+                            td.number data-label="Failed" { (count(metrics.failed(NAME, route) as u64)) }
+                            td.number data-label="Half within" { (times.quantile(0.5).map_or_else(String::new, millis)) }
+                            td.number data-label="99 % within" { (times.quantile(0.99).map_or_else(String::new, millis)) }
                         }
                     }
                 }

@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::{Scope, unreadable};
 use crate::api;
-use crate::parts::{self, Listed, age, count, label, visible};
+use crate::pages::destinations::condition;
+use crate::parts::{self, Listed, age, count, sentence, several, visible};
 use crate::visit::Visit;
 
 /// The oldest open orders that are shown.
@@ -141,21 +142,17 @@ async fn destinations(visit: &Visit) -> Markup {
 
 fn row(one: &Destination) -> Markup {
     let address = format!("/console/destinations/{}", api::segment(&one.id));
-    let tone = if one.state == "active" {
-        "good"
-    } else {
-        "warm"
-    };
+    let hint = one.hint.as_ref().map(|hint| hint.what.as_str());
     html! {
         tr {
             td.wide {
                 a href=(address) { (one.kind) @if let Some(url) = &one.url { " " bdi { (visible(url)) } } }
-                @if let Some(hint) = &one.hint { p.hint { (hint.what) " " (hint.remedy) } }
+                @if let Some(hint) = &one.hint { p.hint { (visible(&sentence(&hint.what))) " " (visible(&sentence(&hint.remedy))) } }
             }
-            td data-label="State" { (label(&one.state, tone)) }
+            td data-label="State" { div { (condition(&one.state, one.parked, hint)) } }
             td.number data-label="Behind" {
-                @if one.lag.events == 0 { "up to date" } @else {
-                    (count(one.lag.events)) " events"
+                @if one.lag.events == 0 && one.parked > 0 { "only parked orders" } @else if one.lag.events == 0 { "up to date" } @else {
+                    (several(one.lag.events, "event", "events"))
                     @if let Some(seconds) = one.lag.seconds { ", " (age(seconds)) }
                 }
             }

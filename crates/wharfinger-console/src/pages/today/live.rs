@@ -19,7 +19,7 @@ use crate::host::{NoSession, Session};
 use crate::page;
 use crate::visit::{Shared, Visit};
 
-/// How often the session is looked up. Meanwhile, its key is checked in memory before each event.
+/// How often the session is looked up while nothing changes. It is also looked up before each event.
 const SESSION_EVERY: Duration = Duration::from_secs(10);
 /// How often something is sent at least, so that nothing between here and the browser takes the stream for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -30,6 +30,10 @@ const RETRY: Duration = Duration::from_secs(2);
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 pub(super) async fn stream(Extension(hub): Extension<Arc<Hub>>, visit: Visit) -> Response {
+    if !visit.session.may("orders:read") {
+        let sentence = "Your key does not read orders.";
+        return page::plain(StatusCode::FORBIDDEN, "Not allowed", sentence);
+    }
     let span = visit.query("span");
     let span = SPANS.iter().position(|known| known.name == span);
     let organisation = visit.query("organisation").to_owned();
@@ -85,26 +89,32 @@ impl Viewer {
             if self.is_over || self.host.is_stopping() {
                 return None;
             }
-            match tokio::time::timeout(SESSION_EVERY, self.parts.changed()).await {
+            let changed = tokio::time::timeout(SESSION_EVERY, self.parts.changed()).await;
+            if matches!(changed, Ok(Err(_))) {
                 // The computation has ended. The browser reconnects.
-                Ok(Err(_)) => return None,
-                Ok(Ok(())) => {
-                    if self.host.renew(&self.session).is_none() {
-                        return self.over();
-                    }
-                    let now = Arc::clone(&self.parts.borrow_and_update());
-                    if let Some(event) = difference(&self.sent, &now) {
-                        self.sent = now;
-                        return Some(event);
-                    }
-                }
-                Err(_) => {
-                    let ended = self.host.session(&self.session.token).await;
-                    if matches!(ended, Err(NoSession::Ended)) {
-                        return self.over();
-                    }
-                }
+                return None;
             }
+            if self.has_ended().await {
+                return self.over();
+            }
+            if changed.is_err() {
+                continue;
+            }
+            let now = Arc::clone(&self.parts.borrow_and_update());
+            if let Some(event) = difference(&self.sent, &now) {
+                self.sent = now;
+                return Some(event);
+            }
+        }
+    }
+
+    /// Whether the person has signed out, the session's time is over, or its key is void.
+    async fn has_ended(&self) -> bool {
+        match self.host.session(&self.session.token).await {
+            Ok(_) => false,
+            Err(NoSession::Ended) => true,
+            // Nobody can tell now. The key is known in memory.
+            Err(NoSession::Unavailable) => self.host.renew(&self.session).is_none(),
         }
     }
 

@@ -25,7 +25,11 @@ pub(super) async fn without_orders(visit: &Visit) -> Response {
             }
         }
         @if visit.session.may("admin") {
-            p { "You can administer this server. " a href="/console/server" { "View the state of the server" } ", or choose a page in the navigation." }
+            @if visit.session.may_see_server() {
+                p { "You can administer this server. " a href="/console/server" { "View the state of the server" } ", or choose a page in the navigation." }
+            } @else {
+                p { "You can administer the organisations of your key. Choose a page in the navigation." }
+            }
         }
         p.hint { "To see orders, batches and errors, sign in with a key that has the scope " code { "orders:read" } "." }
     };
@@ -58,7 +62,7 @@ pub(super) fn show(visit: &Visit, scope: &Scope<'_>, who: &Who) -> Markup {
             h2 { "Send a first order" }
             @if who.organisations_total == 0 {
                 p { "Your key has no organisation yet. "
-                    @if visit.session.may("admin") { a href="/console/organisations/new" { "Create an organisation" } " first." }
+                    @if visit.session.may_see_server() { a href="/console/organisations/new" { "Create an organisation" } " first." }
                     @else { "Ask an administrator for a key of an organisation." }
                 }
             } @else if visit.session.may("orders:write") {

@@ -86,7 +86,7 @@ pub(super) fn show(visit: &Visit, upload: &Upload, run: &Run, limits: &Limits) -
             (sent(visit, upload, &seen))
         }
         @if seen.is_done {
-            (list(visit, upload, run))
+            (list(visit, upload, run, &seen))
             div.actions { (remove_form(visit, upload)) }
         }
     };
@@ -112,7 +112,7 @@ fn running(visit: &Visit, upload: &Upload, run: &Run, seen: &Seen) -> Markup {
             h2 { (doing) }
             progress max=(upload.bytes) value=(seen.bytes_read) aria-label="Part of the file that was read" {}
             p.hint role="status" data-waits { (seen.waits.unwrap_or_default()) }
-            (cards(run.is_dry, &seen.counts))
+            (cards(run.is_dry, &seen.counts, true))
             p.hint { (hint) }
             (form(visit, &stop, &html! { button type="submit" { "Stop" } }))
         }
@@ -120,10 +120,12 @@ fn running(visit: &Visit, upload: &Upload, run: &Run, seen: &Seen) -> Markup {
 }
 
 /// The counts. Those that are zero are left out, but for the first.
-fn cards(is_dry: bool, counts: &Counts) -> Markup {
+fn cards(is_dry: bool, counts: &Counts, is_running: bool) -> Markup {
+    let one_order = counts.orders == 1 && !is_running;
+    let orders = if one_order { "order" } else { "orders" };
     let accepted = if is_dry { "new" } else { "accepted" };
     let all = [
-        ("orders", "orders", counts.orders, true),
+        ("orders", orders, counts.orders, true),
         ("accepted", accepted, counts.accepted, true),
         ("updated", "updated", counts.updated, false),
         ("unchanged", "unchanged", counts.unchanged, false),
@@ -162,7 +164,7 @@ fn checked(visit: &Visit, upload: &Upload, seen: &Seen) -> Markup {
         } @else {
             p.notice.warm role="status" { (count(good)) " of " (orders(counts.orders)) " would be accepted." }
         }
-        (cards(true, counts))
+        (cards(true, counts, false))
         @if counts.not_sent > 0 {
             p.hint { "Rows that cannot be read as orders are not sent. Correct them in the file and upload it again: orders that are already stored stay unchanged." }
         }
@@ -204,7 +206,7 @@ fn sent(visit: &Visit, upload: &Upload, seen: &Seen) -> Markup {
         } @else {
             p.notice.good role="status" { "The file was sent. " (orders(sent)) @if sent == 1 { " was accepted." } @else { " were accepted." } }
         }
-        (cards(false, counts))
+        (cards(false, counts, false))
         div.actions {
             @if seen.error.is_some() && upload.has_content() {
                 (form(visit, &format!("{}/send", upload.path()), &html! { button.main type="submit" { "Send the rest" } }))
@@ -232,8 +234,17 @@ fn batches(seen: &Seen) -> Markup {
     }
 }
 
+/// What the listed orders have. Orders that are only warned about are taken.
+fn with_faults(counts: &Counts) -> &'static str {
+    match (counts.rejected + counts.not_sent, counts.warnings) {
+        (0, 1..) => "With warnings",
+        (_, 0) => "With errors",
+        _ => "With errors or warnings",
+    }
+}
+
 /// The orders of a run, page by page.
-fn list(visit: &Visit, upload: &Upload, run: &Run) -> Markup {
+fn list(visit: &Visit, upload: &Upload, run: &Run, seen: &Seen) -> Markup {
     let is_all = visit.query("list") == "all" && run.is_dry;
     let number: usize = visit.query("page").parse().unwrap_or(1).max(1);
     let page = tokio::task::block_in_place(|| run.page(is_all, number - 1));
@@ -253,13 +264,15 @@ fn list(visit: &Visit, upload: &Upload, run: &Run) -> Markup {
     html! {
         @if run.is_dry {
             nav.tabs aria-label="Orders of the file" {
-                a href=(path) aria-current=[(!is_all).then_some("page")] { "With errors (" (count(faulty as u64)) ")" }
+                a href=(path) aria-current=[(!is_all).then_some("page")] { (with_faults(&seen.counts)) " (" (count(faulty as u64)) ")" }
                 a href=(target(&path, &[("list", "all")])) aria-current=[is_all.then_some("page")] { "All orders" }
             }
         } @else if total > 0 {
-            h2 { "Orders with errors" }
+            h2 { "Orders " (with_faults(&seen.counts).to_lowercase()) }
         }
-        @if total == 0 && run.is_dry { p.hint { "No order has errors." } }
+        @if total == 0 && run.is_dry {
+            p.hint { @if seen.error.is_some() { "No errors were found in the part that was checked." } @else { "No order has errors." } }
+        }
         ol.results { @for row in &rows { (one(row, place)) } }
         @if total > PAGE_ROWS {
             nav.pager aria-label="Pages of the list" {
@@ -299,5 +312,26 @@ fn one_fault(fault: &RowFault) -> Markup {
             }
             @if let Some(hint) = &fault.hint { p.advice { (visible(hint)) } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_not_errors() {
+        let of = |rejected, not_sent, warnings| {
+            with_faults(&Counts {
+                rejected,
+                not_sent,
+                warnings,
+                ..Counts::default()
+            })
+        };
+        assert_eq!(of(0, 0, 3), "With warnings");
+        assert_eq!(of(1, 0, 0), "With errors");
+        assert_eq!(of(0, 1, 2), "With errors or warnings");
+        assert_eq!(of(0, 0, 0), "With errors");
     }
 }

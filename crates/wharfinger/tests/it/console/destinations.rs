@@ -216,6 +216,19 @@ fn a_person_chooses_a_kind_and_sees_how_far_it_is_behind() {
             &office.server,
             &format!("/console/destinations/{id}"),
         );
+        // Nothing answers there: it is active, and does not work.
+        until("every attempt fails", || {
+            let shown = office.get(&format!("/v1/destinations/{id}"));
+            let what = shown["hint"]["what"].as_str();
+            what.is_some_and(|what| what.starts_with("every attempt fails"))
+        });
+        show(
+            &browser,
+            &office.server,
+            &format!("/console/destinations/{id}"),
+        );
+        assert_eq!(browser.find(".subtitle .label").text(), "failing");
+        assert!(!browser.find("main").text().contains("os error"));
         let most = browser.find(".plot .legend b").text();
         assert_ne!(most, "0");
         browser.find(".plot summary").click();
@@ -294,7 +307,21 @@ fn pages_of_administrators_are_refused_as_the_api_refuses() {
         !page.text().contains("href=\"/console/server\"")
             && page.text().contains("href=\"/console/keys\"")
     );
+    let page = one.get(&office.server, "/console/organisations");
+    assert_eq!(page.status, 200);
+    assert!(!page.text().contains("/console/organisations/new"));
     assert_eq!(one.get(&office.server, NEW).status, 200);
+    // A key that it makes without naming organisations has the same ones.
+    let form = format!("csrf={}&scope=orders:read", one.csrf(&office.server));
+    let made = Request::new("POST", "/console/keys");
+    let made = office.server.send(&one.on(made).body(form));
+    assert_eq!(made.status, 200, "{}", made.text());
+    let keys = office.get("/v1/keys");
+    let keys = keys["data"].as_array().unwrap();
+    let is_like = |key: &&Value| {
+        key["scopes"] == json!(["orders:read"]) && key["organisations"] == json!(["TRK001"])
+    };
+    assert!(keys.iter().any(|key| is_like(&key)), "{keys:?}");
     let chief = Cookie::of(&office.server, &office.id, &office.secret);
     assert_eq!(chief.get(&office.server, "/console/server").status, 200);
 }

@@ -141,19 +141,61 @@ fn a_held_order_is_released_or_refused_with_a_note() {
         sign_in(&browser, "full");
         // The page of the order leads to the decision.
         browser.find(".notice.warm a").click();
-        browser.find("[name=note]").fill("Asked by phone");
+        // Enter in the note decides nothing.
+        browser.find("[name=note]").fill("Asked by phone\n");
+        assert_eq!(state(&server, &released), "held");
         browser.labelled("main", "Release").click();
         browser.find("[role=status]");
         assert_eq!(state(&server, &released), "pending");
         assert!(browser.find(".history").text().contains("Asked by phone"));
         go(&browser, &server, &format!("/console/held/{refused}"));
-        browser.labelled("main", "Refuse").click();
+        browser.find("[name=note]").fill("Not\nours");
+        browser.labelled("main", "Refuse…").click();
+        assert_eq!(browser.find("h1").text(), "Refuse this order?");
+        assert_eq!(browser.find("[name=note]").value(), "Not\nours");
+        assert_eq!(state(&server, &refused), "held", "asked, not refused");
+        browser.labelled("main", "Refuse the order").click();
         browser.find("[role=status]");
         assert_eq!(state(&server, &refused), "cancelled");
+        assert!(browser.find(".history").text().contains("Not ours"));
         // Another person was faster: the order is not held any more.
         go(&browser, &server, &format!("/console/held/{refused}"));
         assert!(browser.find("h1").text().starts_with("Order S-"));
     }
+}
+
+#[test]
+fn a_text_that_was_made_from_an_older_revision_is_not_saved() {
+    let (server, _data) = server();
+    let id = hold(&server, "V-1");
+    let page = format!("/console/held/{id}");
+    let cookie = sign_in_by_form(&server, "full");
+    assert!(
+        cookie
+            .get(&server, &page)
+            .text()
+            .contains("name=\"revision\" value=\"1\"")
+    );
+    let save = |name: &str, revision: &str| {
+        let text = full_order("V-1", name).to_string();
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("csrf", &cookie.csrf(&server));
+        let fields = [("do", "save"), ("text", &text), ("revision", revision)];
+        form.extend_pairs(fields);
+        let request = Request::new("POST", &format!("{page}/text"));
+        server.send(&cookie.on(request).body(form.finish()))
+    };
+    let revision = || get(&server, &format!("/v1/orders/{id}"))["revision"].clone();
+    assert_eq!(save("Theirs", "1").status, 303);
+    assert_eq!(revision(), 2);
+    let late = save("Mine", "1");
+    assert_eq!(late.status, 409, "{}", late.text());
+    assert!(late.text().contains("Theirs") && late.text().contains("Mine"));
+    assert!(late.text().contains("name=\"revision\" value=\"2\""));
+    assert_eq!(revision(), 2, "nothing was saved");
+    // Who has seen theirs may replace it.
+    assert_eq!(save("Mine", "2").status, 303);
+    assert_eq!(revision(), 3);
 }
 
 #[test]

@@ -236,6 +236,7 @@ fn an_order_is_processed_fulfilled_and_cancelled_by_buttons() {
         let (first, second) = (&ids[2 * at], &ids[2 * at + 1]);
         show(&browser, &server, &path(first));
         sign_in(&browser, "full");
+        browser.find("main .actions a.button.main").click();
         browser.labelled("main", "Mark as processed").click();
         browser.wait("location.search.includes('done=processed')");
         assert_eq!(browser.find("[role=status]").text(), "Marked as processed.");
@@ -286,7 +287,8 @@ fn a_change_that_comes_too_late_is_told_on_the_page() {
         "full",
         &format!("/console/orders/{}", ids[0]),
     );
-    browser.find(".actions");
+    browser.find("main .actions a.button.main").click();
+    assert_eq!(browser.find("h1").text(), "Mark this order as processed?");
     let cancel = format!("/v1/orders/{}/cancel", ids[0]);
     assert_eq!(server.send(&request("POST", &cancel, "full")).status, 200);
     browser.labelled("main", "Mark as processed").click();

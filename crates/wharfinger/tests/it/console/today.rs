@@ -184,6 +184,8 @@ fn a_stream_is_of_one_session_and_there_are_only_so_many() {
     for query in ["?organisation=TRK002", "?organisation=NOWHERE"] {
         assert_eq!(stream(&one, query).status, 404, "{query}");
     }
+    let writer = sign_in_by_form(&server, "writer");
+    assert_eq!(stream(&writer, "").status, 403);
     let nobody = Events::open(server.address, &Request::new("GET", "/console/live"));
     assert_eq!(nobody.status, 303);
     let mut open: Vec<_> = (0..18).map(|_| stream(&one, "?span=30d")).collect();
@@ -193,6 +195,15 @@ fn a_stream_is_of_one_session_and_there_are_only_so_many() {
     // The streams of a person who signs out end.
     let out = one.on(Request::new("POST", "/console/sign-out"));
     server.send(&out.body(format!("csrf={}", one.csrf(&server))));
+    // Also if something changes at once: nothing of it is sent any more.
+    submit(&server, "TRK001", &[order("MINE-3")]);
+    let mut kinds = Vec::new();
+    while let Some(event) = first.next() {
+        let data = event.data.to_string();
+        assert!(!data.contains("MINE-3"), "{data}");
+        kinds.push(event.kind);
+    }
+    assert_eq!(kinds.last().map(String::as_str), Some("over"));
     assert_eq!(last(&mut second).as_deref(), Some("over"));
     assert!(second.is_whole);
     assert!(

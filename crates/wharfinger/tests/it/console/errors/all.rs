@@ -140,6 +140,11 @@ fn a_value_is_set_replaced_and_removed_without_javascript() {
             .unwrap()
             .ends_with("dismissed=1")
     );
+    // A colleague's dismissal stays too.
+    let late = both("send", &["A-1"], &set);
+    assert!(late.header("location").unwrap().ends_with("late=1"));
+    let shown = both("preview", &["A-1"], &set);
+    assert!(shown.text().contains("has dismissed it in the meantime"));
     assert_eq!(
         rejection(&server, "A-1")["dismissed"]["note"],
         "all of them"
