@@ -114,7 +114,13 @@ fn damage_in_any_part_is_found() {
         let mut flipped = whole.clone();
         flipped[at] ^= 0x20;
         std::fs::write(&copy, &flipped).unwrap();
-        refused(&[&chain.full, &copy], home);
+        let target = home.join(format!("flipped-{at}"));
+        // A flipped bit of the compressed form may stand for the same content, such as zeros copied from another place.
+        if restore(&[&chain.full, &copy], &target, &[]).status.success() {
+            assert_eq!(keys(&target), ["A", "B"], "byte {at}");
+        } else {
+            assert!(!target.exists(), "byte {at}");
+        }
     }
     let target = home.join("sound");
     let output = restore(&[&chain.full, &chain.first, &chain.second], &target, &[]);

@@ -240,7 +240,7 @@ fn a_person_chooses_a_kind_and_sees_how_far_it_is_behind() {
     }
 }
 
-/// A key gets no form whose sending is refused, and the server as a whole is seen only by keys for all organisations.
+/// A key gets no form whose sending is refused.
 #[test]
 fn pages_of_administrators_are_refused_as_the_api_refuses() {
     let office = Office::open();
@@ -272,6 +272,12 @@ fn pages_of_administrators_are_refused_as_the_api_refuses() {
             "{page}"
         );
     }
+}
+
+/// The server as a whole is seen only by keys for all organisations, and others make keys for their own ones only.
+#[test]
+fn an_administrator_of_one_organisation_is_offered_only_what_is_taken() {
+    let office = Office::open();
     let of_one = [
         "key",
         "create",
