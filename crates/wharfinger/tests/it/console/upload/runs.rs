@@ -22,7 +22,7 @@ fn slow_key(data: &std::path::Path) -> (String, String) {
         "--scope",
         "orders:read",
         "--orders-per-second",
-        "400",
+        "200",
         "--json",
     ];
     let output = run(data, &command);
