@@ -81,20 +81,29 @@ fn of_parked(status: &DestinationStatus, failed: Option<&Attempt>) -> Hint {
     }
     if status.given_up > 0 {
         let what = format!(
-            "{} order keys were given up after their last attempt{}",
-            status.given_up,
+            "{} given up after the last attempt{}",
+            keys(status.given_up, "was", "were"),
             last(failed)
         );
         let remedy = "correct what the receiver refuses, then replay what failed";
         return Hint::new(what, failed.map(|attempt| attempt.at_ms), remedy);
     }
     let what = format!(
-        "{} order keys are parked, because the receiver did not take one of their events{}",
-        status.parked,
+        "{} parked, because the receiver did not take one of the events{}",
+        keys(status.parked, "is", "are"),
         last(failed)
     );
     let remedy = "correct what the receiver refuses; attempts are repeated by themselves, and a replay of what failed repeats them at once";
     Hint::new(what, failed.map(|attempt| attempt.at_ms), remedy)
+}
+
+/// A number of order keys, with the form of the verb.
+fn keys(number: u64, one: &str, many: &str) -> String {
+    if number == 1 {
+        format!("1 order key {one}")
+    } else {
+        format!("{number} order keys {many}")
+    }
 }
 
 /// The hint for a destination to which nothing is delivered although nothing fails.
@@ -215,6 +224,7 @@ mod tests {
                 none,
                 "2 order keys were given up",
             ),
+            (status(|_, of| of.parked = 1), none, "1 order key is parked"),
             (
                 status(|_, of| of.parked = 10_000),
                 none,

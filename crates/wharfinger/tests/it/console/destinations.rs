@@ -240,7 +240,7 @@ fn a_person_chooses_a_kind_and_sees_how_far_it_is_behind() {
     }
 }
 
-/// A key gets no form whose sending is refused.
+/// A key gets no form whose sending is refused, and the server as a whole is seen only by keys for all organisations.
 #[test]
 fn pages_of_administrators_are_refused_as_the_api_refuses() {
     let office = Office::open();
@@ -272,40 +272,7 @@ fn pages_of_administrators_are_refused_as_the_api_refuses() {
             "{page}"
         );
     }
-}
-
-/// The server as a whole is seen only by keys for all organisations, and others make keys for their own ones only.
-#[test]
-fn an_administrator_of_one_organisation_is_offered_only_what_is_taken() {
-    let office = Office::open();
-    let of_one = [
-        "key",
-        "create",
-        "--org",
-        "TRK001",
-        "--scope",
-        "admin",
-        "--scope",
-        "orders:read",
-        "--json",
-    ];
-    let made = crate::support::server::run(office.data.path(), &of_one);
-    assert!(made.status.success(), "{made:?}");
-    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
-    until("the server knows the key", || {
-        let request = Request::new("GET", "/v1/limits");
-        let key = format!("Bearer {}", made["secret"].as_str().unwrap());
-        office
-            .server
-            .send(&request.header("authorization", key))
-            .status
-            == 200
-    });
-    let one = Cookie::of(
-        &office.server,
-        made["id"].as_str().unwrap(),
-        made["secret"].as_str().unwrap(),
-    );
+    let one = of_one(&office);
     let page = one.get(&office.server, "/console/server");
     assert_eq!(page.status, 403);
     assert!(!page.text().contains("waiting for the store"));
@@ -317,7 +284,46 @@ fn an_administrator_of_one_organisation_is_offered_only_what_is_taken() {
     assert_eq!(page.status, 200);
     assert!(!page.text().contains("/console/organisations/new"));
     assert_eq!(one.get(&office.server, NEW).status, 200);
-    // A key that it makes without naming organisations has the same ones.
+    let chief = Cookie::of(&office.server, &office.id, &office.secret);
+    assert_eq!(chief.get(&office.server, "/console/server").status, 200);
+}
+
+/// A person with a key that administers one organisation.
+fn of_one(office: &Office) -> Cookie {
+    let create = [
+        "key",
+        "create",
+        "--org",
+        "TRK001",
+        "--scope",
+        "admin",
+        "--scope",
+        "orders:read",
+        "--json",
+    ];
+    let made = crate::support::server::run(office.data.path(), &create);
+    assert!(made.status.success(), "{made:?}");
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    until("the server knows the key", || {
+        let request = Request::new("GET", "/v1/limits");
+        let key = format!("Bearer {}", made["secret"].as_str().unwrap());
+        office
+            .server
+            .send(&request.header("authorization", key))
+            .status
+            == 200
+    });
+    Cookie::of(
+        &office.server,
+        made["id"].as_str().unwrap(),
+        made["secret"].as_str().unwrap(),
+    )
+}
+
+#[test]
+fn a_key_made_without_naming_organisations_has_those_of_its_maker() {
+    let office = Office::open();
+    let one = of_one(&office);
     let form = format!("csrf={}&scope=orders:read", one.csrf(&office.server));
     let made = Request::new("POST", "/console/keys");
     let made = office.server.send(&one.on(made).body(form));
@@ -328,8 +334,6 @@ fn an_administrator_of_one_organisation_is_offered_only_what_is_taken() {
         key["scopes"] == json!(["orders:read"]) && key["organisations"] == json!(["TRK001"])
     };
     assert!(keys.iter().any(|key| is_like(&key)), "{keys:?}");
-    let chief = Cookie::of(&office.server, &office.id, &office.secret);
-    assert_eq!(chief.get(&office.server, "/console/server").status, 200);
 }
 
 /// A text as it stands in a page.
