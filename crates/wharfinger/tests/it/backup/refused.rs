@@ -116,7 +116,10 @@ fn damage_in_any_part_is_found() {
         std::fs::write(&copy, &flipped).unwrap();
         let target = home.join(format!("flipped-{at}"));
         // A flipped bit of the compressed form may stand for the same content, such as zeros copied from another place.
-        if restore(&[&chain.full, &copy], &target, &[]).status.success() {
+        if restore(&[&chain.full, &copy], &target, &[])
+            .status
+            .success()
+        {
             assert_eq!(keys(&target), ["A", "B"], "byte {at}");
         } else {
             assert!(!target.exists(), "byte {at}");
