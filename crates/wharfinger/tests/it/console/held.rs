@@ -64,11 +64,16 @@ fn a_held_order_is_mended_until_no_rule_holds_it() {
         assert_fits(&browser);
         browser.find("a.key").click();
         assert_eq!(browser.find(".why .sentence").text(), SENTENCE);
-        assert_eq!(browser.count_shown("textarea"), 0);
+        assert_eq!(browser.count_shown(".mend textarea"), 0);
         picture(&browser, &format!("held-order-{}", size.0));
         assert_fits(&browser);
         browser.find(".mend summary").click();
-        assert!(browser.find("textarea").value().contains("ANCHOR-1"));
+        assert!(
+            browser
+                .find("textarea[name=text]")
+                .value()
+                .contains("ANCHOR-1")
+        );
         // What is wrong is told, and what was written stays.
         write(
             &browser,
@@ -80,7 +85,12 @@ fn a_held_order_is_mended_until_no_rule_holds_it() {
             browser.find(".fault").text().contains("placed_at")
                 || browser.count_shown(".fault") > 0
         );
-        assert!(browser.find("textarea").value().contains(r#""sku":"S""#));
+        assert!(
+            browser
+                .find("textarea[name=text]")
+                .value()
+                .contains(r#""sku":"S""#)
+        );
         picture(&browser, &format!("held-wrong-{}", size.0));
         write(&browser, &full_order(key, "Bo").to_string());
         browser.labelled(".mend", "Check").click();
