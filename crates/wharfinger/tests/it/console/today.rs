@@ -24,8 +24,8 @@ fn an_operator_with_an_empty_store_is_told_how_to_send_a_first_order() {
     let server = Server::start(data.path());
     for size in [WIDE, NARROW] {
         let browser = open(&server, size, "one", "/console");
-        assert_eq!(browser.find("h1").text(), "Today");
-        let text = browser.find(".start").text();
+        assert_eq!(browser.text_of("h1"), "Today");
+        let text = browser.text_of(".start");
         let expected = format!(
             "curl 'http://{}/v1/batches?organisation=TRK001'",
             server.address
@@ -52,7 +52,7 @@ fn a_first_order_appears_while_the_page_is_open() {
     );
     assert_eq!(answer.status, 207);
     browser.wait("document.querySelector('[data-live=latest] tbody tr')");
-    let row = browser.find("[data-live=latest] tbody tr").text();
+    let row = browser.text_of("[data-live=latest] tbody tr");
     assert!(row.contains("TRK001") && row.contains("partial"), "{row}");
     // And the next one, without loading the page again.
     browser.run("window.isSame = true", &[]);
@@ -228,7 +228,7 @@ fn open_orders_are_counted_and_the_oldest_are_named() {
     let server = Server::start(data.path());
     submit(&server, "TRK001", &[order("OLD-1"), order("OLD-2")]);
     let browser = open(&server, NARROW, "full", "/console");
-    let waiting = browser.find(".ages").text();
+    let waiting = browser.text_of(".ages");
     assert!(
         waiting.contains("OLD-1") && waiting.contains("OLD-2"),
         "{waiting}"
@@ -332,13 +332,13 @@ fn figures_and_causes_are_those_of_the_api() {
     let stats = server.send(&request("GET", "/v1/stats", "full"));
     assert_eq!(stats.status, 200, "{}", stats.text());
     let browser = open(&server, WIDE, "full", "/console?span=1h");
-    let figures = browser.find(".figures").text();
+    let figures = browser.text_of(".figures");
     assert!(figures.contains("Accepted\n2\n"), "{figures}");
     assert!(figures.contains("Rejected\n2\n"), "{figures}");
     assert!(figures.contains("0 the same time yesterday"), "{figures}");
-    let cause = browser.find(".causes tbody tr").text();
+    let cause = browser.text_of(".causes tbody tr");
     assert!(cause.contains("/lines/*/quantity"), "{cause}");
-    let link = browser.find(".causes tbody a").property("href");
+    let link = browser.wait("document.querySelector('.causes tbody a').href");
     let link = link.as_str().unwrap();
     assert!(link.contains("/console/errors/cause?dialect="), "{link}");
     assert!(link.contains("pointer=%2Flines%2F*%2Fquantity"), "{link}");

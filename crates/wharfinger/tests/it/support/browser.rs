@@ -199,6 +199,15 @@ impl Browser {
         self.element(&found)
     }
 
+    /// The text of the first element that a CSS selector matches, in one look: the page may replace its elements at any time.
+    pub(crate) fn text_of(&self, selector: &str) -> String {
+        let found = self.wait_with(
+            "document.querySelector(given[0]).innerText",
+            &[selector.into()],
+        );
+        text(&found).to_owned()
+    }
+
     /// The control with this label inside the element of a CSS selector: a button by its text, a field by its `<label>`.
     pub(crate) fn labelled(&self, scope: &str, label: &str) -> Element<'_> {
         let look = "[...document.querySelector(given[0]).querySelectorAll('button, label')]
