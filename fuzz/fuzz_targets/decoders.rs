@@ -33,7 +33,7 @@ fuzz_target!(|bytes: &[u8]| {
             ("site_id", "TRK001"),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        match World::new(*dialect).request(operation.method, &target, &headers, body) {
+        match World::new(dialect).request(operation.method, &target, &headers, body) {
             Ok((reply, _)) => {
                 assert!((200..500).contains(&reply.status), "{}", reply.status);
                 let json = serde_json::from_slice::<serde_json::Value>(&reply.body);

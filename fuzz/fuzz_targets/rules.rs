@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use wharfinger_core::canonical::Order;
 use wharfinger_core::dialect::StoredOrder;
 use wharfinger_core::dialects;
-use wharfinger_core::rules::{Of, Rule, RuleSet};
+use wharfinger_core::rules::{BatchWork, Of, Rule, RuleSet};
 
 const ORDER: &str = r#"{"key":"A","number":"7","placed_at":"2026-01-02T03:04:05Z","currency":"EUR","total":"12.50",
     "customer":{"email":"ann@example.com","first_name":"Ann"},"shipping_address":{"country":"DE","city":"Köln"},
@@ -30,5 +30,5 @@ fuzz_target!(|when: &str| {
         dialect: dialects::OWN.id(),
         organisation: "TRK001",
     };
-    let _ = rules.find_all(&SAMPLE, of);
+    let _ = rules.find_all(&SAMPLE, of, &mut BatchWork::before_turn());
 });
