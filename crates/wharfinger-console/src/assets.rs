@@ -13,6 +13,7 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use sha2::{Digest, Sha256};
 
+use crate::digits::hex;
 use crate::page;
 use crate::visit::Shared;
 
@@ -44,11 +45,7 @@ static HASH: LazyLock<String> = LazyLock::new(|| {
         hash.update(text);
         hash.update([0]);
     }
-    let hash = hash.finalize();
-    hash.iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&hash.finalize()[..8])
 });
 
 fn files() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -15,6 +15,7 @@
 //! page.rs      the frame of every page: navigation, title, notices
 //! visit.rs     one request of a person who is signed in; forms with their token
 //! api.rs       requests to /v1 and their answers
+//! digits.rs    bytes as hexadecimal digits, and random ones
 //! texts/       texts of orders as JSON: places of attributes, changes, a form to read
 //! session.rs   the cookie and the token of forms
 //! host.rs      what the console needs from the server
@@ -22,6 +23,7 @@
 
 mod api;
 mod assets;
+mod digits;
 pub mod host;
 mod page;
 mod pages;

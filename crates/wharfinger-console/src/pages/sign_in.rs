@@ -23,7 +23,7 @@ use crate::host::{NoEntry, NoSession};
 use crate::session::Sender;
 use crate::texts::visible;
 use crate::visit::{self, FORM_BYTES_MAX, Shared};
-use crate::{api, page, session};
+use crate::{api, digits, page, session};
 
 const PATH: &str = "/console/sign-in";
 const SIGN_OUT: &str = "/console/sign-out";
@@ -143,6 +143,8 @@ impl Door {
     /// The form for the browser that has sent these header fields.
     pub(crate) fn of(headers: &HeaderMap, is_secure: bool) -> Self {
         let known = session::sign_in_token(headers).filter(|token| !token.is_empty());
+        // Without random numbers it is empty: then no form is accepted without `Sec-Fetch-Site`.
+        let new_token = || digits::random().unwrap_or_default();
         Self {
             token: known.map_or_else(new_token, str::to_owned),
             is_known: known.is_some(),
@@ -181,18 +183,6 @@ impl Door {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
         response
-    }
-}
-
-/// A token that nobody can guess. Empty if there are no random numbers: then no form is accepted without `Sec-Fetch-Site`.
-fn new_token() -> String {
-    let mut random = [0; 16];
-    let is_random = getrandom::fill(&mut random).is_ok();
-    let digits = random.iter().map(|byte| format!("{byte:02x}"));
-    if is_random {
-        digits.collect()
-    } else {
-        String::new()
     }
 }
 

@@ -7,6 +7,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use super::forms::form;
+use crate::digits;
 use crate::page::Page;
 use crate::visit::Visit;
 
@@ -57,11 +58,8 @@ pub(crate) fn secret(
 
 /// A hidden field with a random text. With it, a form that is sent again by a reload has no effect a second time.
 pub(crate) fn once_field() -> Markup {
-    let mut random = [0; 16];
     // Without random numbers, the form works without this protection.
-    let is_random = getrandom::fill(&mut random).is_ok();
-    let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    html! { @if is_random { input type="hidden" name="once" value=(text); } }
+    html! { @if let Ok(text) = digits::random() { input type="hidden" name="once" value=(text); } }
 }
 
 /// Whether this process gets a form for the first time, by the text of [`once_field`]. The API could tell too, but it keeps an

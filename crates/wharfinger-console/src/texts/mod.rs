@@ -15,5 +15,5 @@ pub(crate) use self::edit::{Change, apply, literal, plain};
 pub(crate) use self::fault::{fault_at, is_json};
 pub(crate) use self::marks::{Piece, Row, excerpt, marked};
 pub(crate) use self::places::{Place, locate, token_of};
-pub(crate) use self::pretty::pretty;
+pub(crate) use self::pretty::{first_shown, pretty};
 pub(crate) use self::visible::{is_hidden, visible, visible_text};

@@ -1,10 +1,23 @@
 //! A JSON text with line breaks and indentation.
 
+use std::borrow::Cow;
+
 use super::is_json;
 use super::scan::{Kind, tokens};
 
 /// Deeper levels are indented no further, so that the result stays in proportion.
 const INDENTED_MAX: usize = 60;
+
+/// Longest text that is formatted before it is shown, in bytes. A longer one could exceed the limit of an order.
+const FORMATTED_BYTES_MAX: usize = 200_000;
+
+/// The text of an order as an editor first shows it: one attribute a line, if it was sent in one line.
+pub(crate) fn first_shown(came: &str) -> Cow<'_, str> {
+    let is_line = !came.trim().contains(['\n', '\r']) && came.len() <= FORMATTED_BYTES_MAX;
+    let pretty = if is_line { pretty(came) } else { None };
+    let pretty = pretty.filter(|pretty| pretty.len() <= FORMATTED_BYTES_MAX);
+    pretty.map_or(Cow::Borrowed(came), Cow::Owned)
+}
 
 /// The text with one attribute a line. Everything but the white space between tokens stays as it is spelled. `None` if the
 /// text is no JSON.
@@ -66,5 +79,15 @@ mod tests {
         let deep = "[".repeat(20_000) + "1" + &"]".repeat(20_000);
         let made = pretty(&deep).unwrap();
         assert!(made.len() < deep.len() * 2 * (INDENTED_MAX + 2));
+    }
+
+    #[test]
+    fn only_short_texts_of_one_line_are_formatted_at_first() {
+        assert_eq!(first_shown(r#"{"a":1}"#), "{\n  \"a\": 1\n}");
+        for came in ["{\"a\":\n1}", "{'a':1}"] {
+            assert_eq!(first_shown(came), came);
+        }
+        let long = format!("[{}1]", "1,".repeat(FORMATTED_BYTES_MAX / 4));
+        assert_eq!(first_shown(&long), long, "it would get too long");
     }
 }

@@ -68,7 +68,7 @@ impl Health {
 }
 
 /// The URL by which this machine reaches a server that listens on this address.
-fn local_url(listen: &str, has_tls: bool) -> Result<String> {
+pub(super) fn local_url(listen: &str, has_tls: bool) -> Result<String> {
     let Some((host, port)) = listen.rsplit_once(':') else {
         bail!(
             "WHARFINGER_LISTEN has no port; set it to ADDRESS:PORT, or name the server with --url"

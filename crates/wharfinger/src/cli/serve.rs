@@ -32,8 +32,7 @@ use crate::serve::feed::Feed;
 use crate::serve::readiness::Readiness;
 use crate::serve::supervisor::Supervisor;
 use crate::serve::tls::{Certificates, Files};
-use crate::store::{self, EmailRuns, Location};
-use crate::store::{Store, StoreError};
+use crate::store::{self, EmailRuns, Location, Store, StoreError};
 use crate::{clock, http, logging, otlp};
 
 /// Run the server

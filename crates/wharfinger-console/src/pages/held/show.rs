@@ -1,5 +1,7 @@
 //! The page of a held order: why it is held, what it says, and the ways out: release, refuse, mend.
 
+use std::borrow::Cow;
+
 use axum::response::Response;
 use http::{Method, StatusCode};
 use maud::{Markup, html};
@@ -161,12 +163,12 @@ fn decide(visit: &Visit, order: &Order, told: &Said) -> Markup {
 fn edit(visit: &Visit, order: &Order, text: &str, theirs: Option<&str>, told: &Said) -> Markup {
     let current = order.revision.to_string();
     let revision = told.revision.as_ref().unwrap_or(&current);
-    let pretty = if told.text.is_none() && !text.trim().contains('\n') {
-        texts::pretty(text)
-    } else {
-        None
+    // What a person wrote stays as it is.
+    let text = match told.text {
+        None => texts::first_shown(text),
+        Some(_) => Cow::Borrowed(text),
     };
-    let text = pretty.as_deref().unwrap_or(text);
+    let text = &*text;
     let placed = Placed::new(text, &told.problems);
     html! {
         details.mend #change open[told.text.is_some()] {

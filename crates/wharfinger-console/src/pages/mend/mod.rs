@@ -69,19 +69,8 @@ async fn show(visit: Visit) -> Response {
     } else {
         Judged::AsReceived
     };
-    let text = first_shown(&text);
+    let text = texts::first_shown(&text).into_owned();
     bench(&visit, &found, text, judged, StatusCode::OK)
-}
-
-/// Longest text that is formatted before it is shown, in bytes. A longer one could exceed the limit of an order.
-const FORMATTED_BYTES_MAX: usize = 200_000;
-
-/// The text of an order as the editor first shows it: one attribute a line, if it was sent in one line.
-fn first_shown(came: &str) -> String {
-    let is_line = !came.trim().contains(['\n', '\r']) && came.len() <= FORMATTED_BYTES_MAX;
-    let pretty = if is_line { texts::pretty(came) } else { None };
-    let pretty = pretty.filter(|pretty| pretty.len() <= FORMATTED_BYTES_MAX);
-    pretty.unwrap_or_else(|| came.to_owned())
 }
 
 /// A form of the page: judges the text, or sends it.
@@ -95,7 +84,7 @@ async fn work(posted: Posted) -> Response {
         return page::redirect(&api::target(&address(&found.id), &[("late", "1")]));
     }
     let came = found.text().unwrap_or_default().to_owned();
-    let first = first_shown(&came);
+    let first = texts::first_shown(&came).into_owned();
     let action = posted.field("do");
     if action == "undo" {
         let judged = judge(visit, &found, None).await;
@@ -152,7 +141,7 @@ fn bench(
     let bench = Bench {
         visit,
         found,
-        is_changed: text != came && text != first_shown(came),
+        is_changed: text != came && text != texts::first_shown(came),
         text,
         judged,
     };

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::Rule;
 use crate::api::Refused;
+use crate::digits::hex;
 use crate::visit::Posted;
 
 /// Most rules of an organisation.
@@ -87,8 +88,7 @@ impl Draft {
 /// Tells whether rules were changed meanwhile.
 pub(super) fn fingerprint(rules: &[Rule]) -> String {
     let text = serde_json::to_vec(rules).unwrap_or_default();
-    let hash = Sha256::digest(&text);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(&text))
 }
 
 /// What is wrong with a rule.

@@ -1,6 +1,5 @@
 //! A task that checks or sends the orders of a file, and what it has done so far.
 
-use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use super::answer::{Answered, OrderOutcome, Outcome, Target, send};
 use super::reading::{Batch, FAULTS_MAX, Fits, Order, read};
 use super::rows::{Row, RowFault, Rows};
 use super::shelf::{Shelf, State, Upload, lock};
+use crate::digits::hex;
 use crate::host::Session;
 use crate::visit::Shared;
 
@@ -294,13 +294,7 @@ impl Job {
         }
         hash.update(first.to_be_bytes());
         hash.update(body);
-        hash.finalize()
-            .iter()
-            .fold(String::new(), |mut text, byte| {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
+        hex(&hash.finalize())
     }
 }
 

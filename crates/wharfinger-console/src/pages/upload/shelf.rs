@@ -11,6 +11,7 @@ use wharfinger_client::source::{Kept, Table};
 
 use super::columns::Columns;
 use super::run::Run;
+use crate::digits;
 
 /// Bytes of a file, at most.
 pub(super) const FILE_BYTES_MAX: u64 = 256 << 20;
@@ -279,9 +280,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Random text that nobody can guess.
 pub(super) fn new_id() -> io::Result<String> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    digits::random().map_err(io::Error::other)
 }
 
 #[cfg(test)]

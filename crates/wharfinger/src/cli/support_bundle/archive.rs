@@ -1,53 +1,39 @@
 //! The archive: tar, compressed with gzip, readable only by its owner.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
+use tempfile::NamedTempFile;
 
 /// The folder of all files in the archive.
 const FOLDER: &str = "wharfinger-support";
 
-/// An archive that is being written.
+/// An archive that is being written. Only its owner can read it. Dropped unfinished, it leaves nothing.
 pub(super) struct Archive {
-    tar: tar::Builder<GzEncoder<File>>,
+    tar: tar::Builder<GzEncoder<NamedTempFile>>,
     names: Vec<String>,
-    unfinished: Unfinished,
-}
-
-/// The path of an archive without its end. The file is removed when this is dropped.
-struct Unfinished(Option<PathBuf>);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            drop(std::fs::remove_file(path));
-        }
-    }
+    /// The name that the file gets when it is complete.
+    path: PathBuf,
 }
 
 impl Archive {
-    /// Creates the file. It must not exist.
+    /// Begins the file. Nothing may have its name.
     pub(super) fn create(path: &Path) -> Result<Self> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path);
-        let file = file.with_context(|| {
-            format!(
-                "cannot create {}; name another file with --to",
-                path.display()
-            )
-        })?;
+        let cannot = || cannot_create(path);
+        if path.symlink_metadata().is_ok() {
+            return Err(io::Error::from(ErrorKind::AlreadyExists)).with_context(cannot);
+        }
+        let directory = path.parent().filter(|parent| *parent != Path::new(""));
+        let file = NamedTempFile::new_in(directory.unwrap_or(Path::new(".")));
+        let file = file.with_context(cannot)?;
         Ok(Self {
             tar: tar::Builder::new(GzEncoder::new(file, Compression::default())),
             names: Vec::new(),
-            unfinished: Unfinished(Some(path.to_owned())),
+            path: path.to_owned(),
         })
     }
 
@@ -63,11 +49,19 @@ impl Archive {
         Ok(())
     }
 
-    /// Writes the end. Returns the names of the files.
-    pub(super) fn finish(mut self) -> Result<Vec<String>> {
+    /// Writes the end, and gives the file its name. Returns the names of the files in it.
+    pub(super) fn finish(self) -> Result<Vec<String>> {
         let file = self.tar.into_inner()?.finish()?;
-        file.sync_all()?;
-        self.unfinished.0 = None;
+        file.as_file().sync_all()?;
+        let named = file.persist_noclobber(&self.path);
+        named.with_context(|| cannot_create(&self.path))?;
         Ok(self.names)
     }
+}
+
+fn cannot_create(path: &Path) -> String {
+    format!(
+        "cannot create {}; name another file with --to",
+        path.display()
+    )
 }

@@ -19,12 +19,13 @@ use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
-use wharfinger_client::http::agent;
+use wharfinger_client::http::{agent, local_agent};
 use wharfinger_client::terminal::shown;
 
 use self::archive::Archive;
 use self::scrub::Scrubber;
 use super::doctor::{Public, StoreSettings, examine};
+use super::health::local_url;
 use super::write_json;
 use crate::serve::config::Config;
 
@@ -105,15 +106,19 @@ impl SupportBundle {
 
 /// The metrics of the running server, or why there are none.
 fn metrics(config: &Config, public: &Public) -> String {
-    let is_secure = config.settings.tls_cert.is_some();
-    let url = public.url.clone().unwrap_or_else(|| {
-        let scheme = if is_secure { "https" } else { "http" };
-        let port = config.settings.listen.first().port();
-        format!("{scheme}://127.0.0.1:{port}")
-    });
-    let url = format!("{}/metrics", url.trim_end_matches('/'));
     let read = || -> Result<String> {
-        let agent = agent(url.starts_with("https"), public.ca.as_deref())?;
+        let (agent, url) = match &public.url {
+            Some(url) => {
+                let agent = agent(url.starts_with("https:"), public.ca.as_deref())?;
+                (agent, url.trim_end_matches('/').to_owned())
+            }
+            None => {
+                let listen = config.settings.listen.to_string();
+                let has_tls = config.settings.tls_cert.is_some();
+                (local_agent(), local_url(&listen, has_tls)?)
+            }
+        };
+        let url = format!("{url}/metrics");
         let request = agent
             .get(&url)
             .config()

@@ -42,14 +42,6 @@ impl Listen {
     }
 }
 
-impl Listen {
-    /// The first address that is tried.
-    pub(crate) fn first(&self) -> SocketAddr {
-        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        self.addresses.first().copied().unwrap_or(nowhere)
-    }
-}
-
 impl From<SocketAddr> for Listen {
     fn from(address: SocketAddr) -> Self {
         Self {

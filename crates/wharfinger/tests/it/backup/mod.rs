@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::database::{self, on_embedded};
 use crate::support::fixture;
-use crate::support::server::{Server, program, run};
+use crate::support::server::{Server, program, run, sentence};
 use crate::support::stored;
 use crate::support::v1::{get, order, request, submit};
 
@@ -38,14 +38,6 @@ fn restored(backups: &[&Path], data: &Path) -> Value {
     let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(printed["faults"], serde_json::json!([]));
     printed
-}
-
-/// The single error message of a command that exits with status 1.
-fn sentence(output: &Output) -> String {
-    let errors = String::from_utf8(output.stderr.clone()).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert_eq!(errors.lines().count(), 1, "{errors}");
-    errors
 }
 
 /// The keys of all orders of TRK001.

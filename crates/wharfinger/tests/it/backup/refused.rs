@@ -4,10 +4,10 @@ use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{Chain, backed_up, keys, names, restore, sentence};
+use super::{Chain, backed_up, keys, names, restore};
 use crate::support::database::{self, on_embedded};
 use crate::support::fixture;
-use crate::support::server::{Server, program, run};
+use crate::support::server::{Server, program, run, sentence};
 use crate::support::v1::{order, submit};
 
 /// Asserts that these backups are refused. Returns the reason.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::orders::go;
-use super::{Cookie, NARROW, WIDE, admin, open, show, sign_in_by_form, sign_in_with};
+use super::{Cookie, NARROW, WIDE, admin, office, open, show, sign_in_by_form, sign_in_with};
 use crate::support::browser::Browser;
 use crate::support::client::Request;
 use crate::support::fixture;
@@ -28,11 +28,7 @@ const FILTERS: [&str; 11] = [
 #[test]
 fn filters_have_the_same_names_and_order_on_all_lists() {
     let data = fixture::data_directory();
-    let (id, secret) = admin(data.path());
-    let server = Server::start(data.path());
-    let browser = Browser::start(WIDE.0, WIDE.1);
-    show(&browser, &server, "/console");
-    sign_in_with(&browser, &id, &secret);
+    let (server, browser) = office(data.path(), WIDE);
     for (page, least) in [
         ("/console/orders", 7),
         ("/console/batches", 6),

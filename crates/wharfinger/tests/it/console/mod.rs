@@ -107,6 +107,16 @@ pub(crate) fn sign_in_by_form(server: &Server, key: &str) -> Cookie {
     Cookie::of(server, key, &secret_of(key))
 }
 
+/// A server, and a browser in which an administrator of all organisations is signed in.
+pub(crate) fn office(data: &Path, (width, height): (u32, u32)) -> (Server, Browser) {
+    let (id, secret) = admin(data);
+    let server = Server::start(data);
+    let browser = Browser::start(width, height);
+    show(&browser, &server, "/console");
+    sign_in_with(&browser, &id, &secret);
+    (server, browser)
+}
+
 /// Creates a key with every scope for every organisation. Returns its id and its secret.
 pub(crate) fn admin(data: &Path) -> (String, String) {
     let scopes = ["orders:write", "orders:read", "admin"];

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::{NARROW, WIDE, admin, show, sign_in, sign_in_with};
+use super::{NARROW, WIDE, admin, office, show, sign_in, sign_in_with};
 use crate::support::browser::{Browser, keys};
 use crate::support::fixture;
 use crate::support::server::Server;
@@ -106,11 +106,7 @@ fn axe_finds_nothing_serious_on_any_page() {
 #[test]
 fn each_page_of_the_navigation_is_there_and_says_where_it_is() {
     let data = fixture::data_directory();
-    let (id, secret) = admin(data.path());
-    let server = Server::start(data.path());
-    let browser = Browser::start(WIDE.0, WIDE.1);
-    show(&browser, &server, "/console");
-    sign_in_with(&browser, &id, &secret);
+    let (server, browser) = office(data.path(), WIDE);
     let pages = pages(&browser);
     assert!(pages.len() >= 6, "{pages:?}");
     for page in &pages {

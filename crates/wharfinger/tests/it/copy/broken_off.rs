@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::{copied, copying, sentence};
+use super::{copied, copying};
 use crate::postgres::until;
 use crate::support::cluster::shared;
 use crate::support::database::{self, Database};
 use crate::support::fixture::{self, DataDirectory};
-use crate::support::server::{Server, program, run};
+use crate::support::server::{Server, program, run, sentence};
 use crate::support::stored;
 use crate::support::v1::{order, submit};
 

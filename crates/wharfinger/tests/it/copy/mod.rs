@@ -6,7 +6,7 @@ mod refused;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -44,14 +44,6 @@ fn copied(from: &Path, to: &Path) -> Value {
     );
     assert_same(from, to);
     printed
-}
-
-/// The single error message of a command that exits with status 1.
-fn sentence(output: &Output) -> String {
-    let errors = String::from_utf8(output.stderr.clone()).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{errors}");
-    assert_eq!(errors.lines().count(), 1, "{errors}");
-    errors
 }
 
 /// Every row of every table, in the same order for both engines. Text is compared as bytes, because one engine stores it as

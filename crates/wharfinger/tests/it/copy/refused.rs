@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{copying, sentence};
+use super::copying;
 use crate::support::cluster::{OwnDatabase, shared};
 use crate::support::database::Database;
 use crate::support::fixture::{self, DataDirectory};
 use crate::support::index;
-use crate::support::server::{Server, program, run};
+use crate::support::server::{Server, program, run, sentence};
 use crate::support::stored;
 use crate::support::v1::{order, submit};
 

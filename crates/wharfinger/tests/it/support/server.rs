@@ -185,3 +185,11 @@ impl Drop for Server {
         let _ = self.process.wait();
     }
 }
+
+/// The single error message of a command that exits with status 1.
+pub(crate) fn sentence(output: &Output) -> String {
+    let errors = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    errors
+}
