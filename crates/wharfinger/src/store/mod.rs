@@ -80,6 +80,7 @@ pub use self::prepare::Submission;
 pub use self::receipts::mending::{MayMend, Mending};
 use self::write::job::Task;
 use self::write::txn::WriteTxn;
+use self::write::merger::Merger;
 use self::write::writer::Writer;
 
 /// The store: orders, receipts, events, organisations and keys.
@@ -90,6 +91,8 @@ pub struct Store {
     writer: Writer,
     readers: Readers,
     emails: Option<Builder>,
+    /// Merges recent changes, on PostgreSQL.
+    merger: Option<Merger>,
     home: Home,
     email_key: EmailKey,
     growth: Arc<watch::Sender<Growth>>,
@@ -155,6 +158,9 @@ impl Store {
     pub async fn close(&self) {
         if let Some(emails) = &self.emails {
             emails.close().await;
+        }
+        if let Some(merger) = &self.merger {
+            merger.close().await;
         }
         self.readers.close();
         self.writer.close().await;

@@ -24,6 +24,7 @@ use super::journal::write::unpack_all;
 use super::maintain::copy;
 use super::maintain::distribute::warn_if_undistributed;
 use super::write::merge;
+use super::write::merger::Merger;
 use super::write::txn::WriteTxn;
 use super::write::writer::{OnGrowth, Writer};
 
@@ -36,7 +37,7 @@ pub struct Options {
     pub readers: usize,
     /// Length of the write-ahead log, in pages, from which it is checkpointed.
     pub log_pages: i32,
-    /// Keys of recent changes from which they are merged into the tables. Only for SQLite.
+    /// Keys of recent changes from which they are merged into the tables.
     pub recent_keys: usize,
     /// Bytes to keep free on the disk of the store's files. With less free space no new orders are accepted.
     pub disk_reserve_bytes: u64,
@@ -114,7 +115,8 @@ impl Store {
     /// version of the program.
     pub fn connect(database: &Database, options: &Options) -> Result<Self, StoreError> {
         let open = || {
-            let (home, connection) = reach(database)?;
+            let runs = SharedRuns::new(options.recent_keys);
+            let (home, connection) = reach(database, runs)?;
             schema::migrate_on_server(&connection)?;
             warn_if_undistributed(&connection)?;
             copy::refuse_unfinished(&connection)?;
@@ -130,7 +132,10 @@ impl Store {
         options: &Options,
     ) -> Result<Self, StoreError> {
         let email_key = addresses::key(&connection)?;
-        if let Some(recent) = connection.recent()
+        let (recent, runs) = (connection.recent(), connection.shared_runs());
+        let is_merged_beside = recent.is_some_and(|recent| recent.is_on_server());
+        if let Some(recent) = recent
+            && !is_merged_beside
             && let Err(fault) = recent.load()
         {
             // Whoever needs a change of the log will be told. What is in the tables can be read.
@@ -151,10 +156,13 @@ impl Store {
             on_growth,
             Arc::clone(&growth),
         )?;
+        let merger = is_merged_beside.then(|| Merger::start(home.clone(), runs));
+        let merger = merger.transpose().map_err(Fault::NoThread)?;
         let start = |due| Builder::start(home.clone(), writer.clone(), due);
         let emails = due.map(start).transpose().map_err(Fault::NoThread)?;
         Ok(Self {
             emails,
+            merger,
             writer,
             readers: Readers::new(home.clone(), options.readers),
             disk: Disk::of(&home, options.disk_reserve_bytes),
@@ -175,7 +183,7 @@ impl Store {
         }
     }
 
-    /// Moves what only embedded stores have into the tables that all have. For tests only, which look into these tables.
+    /// Moves recent changes and packs into the tables that all stores have. For tests only, which look into these tables.
     ///
     /// # Errors
     /// The store cannot be written.

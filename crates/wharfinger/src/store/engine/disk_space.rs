@@ -29,7 +29,7 @@ impl Disk {
     pub(crate) fn of(home: &Home, reserve_bytes: u64) -> Self {
         let directory = match home {
             Home::File(file, _) => file.parent().map(Path::to_owned),
-            Home::Server(_) => None,
+            Home::Server(..) => None,
         };
         Self {
             directory,

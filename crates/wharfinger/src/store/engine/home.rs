@@ -13,8 +13,8 @@ use super::memtable::SharedRuns;
 pub(crate) enum Home {
     /// A database file, and the recent changes that all connections of this process share.
     File(PathBuf, SharedRuns),
-    /// A database on a PostgreSQL server.
-    Server(Arc<Target>),
+    /// A database on a PostgreSQL server, and the recent changes that all connections of this process share.
+    Server(Arc<Target>, SharedRuns),
 }
 
 impl Home {
@@ -24,7 +24,9 @@ impl Home {
             Self::File(file, runs) => {
                 Ok(Connection::embedded(connect(file, wanted)?, runs.clone()))
             }
-            Self::Server(target) => Ok(Connection::Postgres(Box::new(target.connect()?))),
+            Self::Server(target, runs) => {
+                Ok(Connection::on_server(target.connect()?, runs.clone()))
+            }
         }
     }
 }

@@ -91,10 +91,13 @@ pub(crate) fn open_file(
 }
 
 /// Connects to a PostgreSQL database, and checks that the server keeps what it acknowledges.
-pub(crate) fn reach(database: &Database) -> Result<(Home, Connection), StoreError> {
+pub(crate) fn reach(
+    database: &Database,
+    runs: SharedRuns,
+) -> Result<(Home, Connection), StoreError> {
     let target = Target::of(database)
         .map_err(|why| Fault::Refused(format!("invalid database URL: {why}")))?;
-    let home = Home::Server(Arc::new(target));
+    let home = Home::Server(Arc::new(target), runs);
     let connection = home.connect(Use::Write)?;
     server::check(&connection)?;
     Ok((home, connection))
@@ -108,7 +111,7 @@ pub(crate) fn reach_any(database: &Database) -> Result<Connection, StoreError> {
     let target = Target::of(database)
         .map_err(|why| Fault::Refused(format!("invalid database URL: {why}")))?;
     let session = target.for_reading().connect().map_err(Fault::from)?;
-    Ok(Connection::Postgres(Box::new(session)))
+    Ok(Connection::on_server(session, SharedRuns::default()))
 }
 
 /// Opens the database of an existing store and migrates its schema.
@@ -134,7 +137,7 @@ pub(crate) fn open_tables_of_store(location: &Location) -> Result<Connection, St
 /// # Errors
 /// There is no store.
 pub(crate) fn reach_store(database: &Database) -> Result<Connection, StoreError> {
-    let (_, connection) = reach(database)?;
+    let (_, connection) = reach(database, SharedRuns::default())?;
     let select = "select to_regclass('schema_versions') is not null";
     let is_there = connection.query_row(select, (), |row| row.get(0));
     if is_there.map_err(Fault::from)? {
@@ -152,7 +155,7 @@ pub(crate) fn open_tables(location: &Location) -> Result<Connection, StoreError>
             Ok(opened?.1)
         }
         Location::Database(database) => {
-            let (_, connection) = reach(database)?;
+            let (_, connection) = reach(database, SharedRuns::default())?;
             schema::migrate_on_server(&connection)?;
             Ok(connection)
         }

@@ -28,6 +28,7 @@ pub(crate) const MIGRATIONS_ON_SERVER: &[&str] = &[
     include_str!("../../../migrations/postgres/0006_stats.sql"),
     include_str!("../../../migrations/postgres/0007_rejections.sql"),
     include_str!("../../../migrations/postgres/0008_held_orders.sql"),
+    include_str!("../../../migrations/postgres/0009_recent_changes.sql"),
 ];
 
 /// Migrates a file to the current schema. Refuses a schema of a later version than this program knows.

@@ -6,10 +6,10 @@ use super::page_filters::PageFilters;
 use crate::store::engine::driver::{Connection, Engine};
 use crate::store::engine::fault::Fault;
 
-/// What is known about the index. On SQLite it is valid as long as only this connection writes.
+/// What is known about the index. On SQLite it is valid as long as only this connection writes. On PostgreSQL each part says when.
 #[derive(Default)]
 pub(crate) struct KeptIndex {
-    /// The pages, on PostgreSQL, each valid while the counters of its organisation are unchanged.
+    /// The pages, on PostgreSQL.
     pub(super) pages: KeptPages,
     /// SQLite's number for the state of the database as others left it.
     version: i64,

@@ -14,7 +14,7 @@
 //!
 //! On PostgreSQL, pages stay in memory for the next transactions: see `page_cache/kept`.
 //!
-//! In the embedded store, orders that were changed recently stand before their pages: see `engine/memtable`. `order_index` decides
+//! Orders that were changed recently stand before their pages: see `engine/memtable`. `order_index` decides
 //! which way a change goes. What it knows of the index from one transaction to the next is in `kept_index`: the greatest key of each
 //! key space (`greatest_keys`), and which keys pages may have (`page_filters`). With these, nearly no new key needs a page.
 //!

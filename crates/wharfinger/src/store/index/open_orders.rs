@@ -1,7 +1,7 @@
 //! The open orders of each block: those whose first revision is in it and whose state is not final. A block without open orders has
 //! no row.
 //!
-//! In the embedded store, what was recently changed stands before the table: a block's open orders as they are now, or a recent
+//! What was recently changed stands before the table: a block's open orders as they are now, or a recent
 //! block, whose new orders are all open.
 
 use std::collections::BTreeMap;

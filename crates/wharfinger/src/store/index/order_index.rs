@@ -1,8 +1,8 @@
 //! The index of a write transaction.
 //!
-//! On PostgreSQL it changes pages. On SQLite it adds recent changes, which are merged into the pages later: a page of 32 orders is
-//! not written for each of them. Orders of a large batch behind the last key of all go into pages at once, because a page is
-//! then written for 32 of them.
+//! It adds recent changes, which are merged into the pages later: a page of 32 orders is not written for each of them. On SQLite, orders
+//! of a large batch behind the last key of all go into pages at once, because a page is then written for 32 of them. On PostgreSQL
+//! only the merging of recent changes writes pages. On Citus there are no recent changes, and orders go into pages.
 
 use std::collections::HashMap;
 
@@ -10,17 +10,20 @@ use wharfinger_core::order::ids::OrganisationId;
 
 use super::kept_index::KeptIndex;
 use super::key_space::KeySpace;
-use super::orders::{Holds, Lookup, OrderRow, lost, order_at, recent_order};
+use super::orders::{Holds, Lookup, OrderRow, PREFETCHED_MAX, lost, order_at, recent_order};
 use super::page;
 use super::page_cache::PageCache;
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
-use crate::store::engine::memtable::{Space, Value};
+use crate::store::engine::memtable::{Recent, Space, Value};
 use crate::store::format::entry_addr::EntryAddr;
 use crate::store::journal::end::Counters;
 
 /// Orders of an organisation and a batch from which they are a large batch.
 const LARGE_BATCH: usize = 64;
+
+/// A recent change: a key of the table, and the order that has it now, if there is one.
+pub(crate) type Change = (Vec<u8>, Option<Vec<u8>>);
 
 /// The index of a write transaction.
 pub(crate) struct OrderIndex<'c> {
@@ -52,11 +55,12 @@ impl<'c> OrderIndex<'c> {
     /// locked and left as they were.
     pub(crate) fn into_kept(self, now: HashMap<OrganisationId, Counters>) -> KeptIndex {
         let mut kept = self.kept;
+        kept.greatest.end(&now);
         (kept.pages, kept.filters) = self.pages.into_kept(now);
         kept
     }
 
-    /// Forgets what others have changed since. These are the counters of locked organisations.
+    /// Forgets what others have changed since, on Citus. These are the counters of locked organisations.
     pub(crate) fn check(&mut self, counters: &HashMap<OrganisationId, Counters>) {
         self.pages.check(counters);
     }
@@ -79,14 +83,12 @@ impl<'c> OrderIndex<'c> {
 
     /// Stores an order under the key of the table in `self.key`, unless that is taken.
     fn insert_new(&mut self, key_space: &KeySpace, order: OrderRow) -> Result<bool, Fault> {
-        let key = self.key.as_bytes();
         let Some(recent) = self.connection.recent() else {
-            return self.pages.insert(key_space, key, order);
+            return self.pages.insert(key_space, self.key.as_bytes(), order);
         };
-        let greatest = &mut self.kept.greatest;
-        if greatest.is_behind(self.connection, key_space, key)? {
-            if self.is_large {
-                return self.pages.insert(key_space, key, order);
+        if self.is_behind(key_space, recent)? {
+            if self.is_large && !recent.is_on_server() {
+                return self.pages.insert(key_space, self.key.as_bytes(), order);
             }
         } else if self.get(key_space)?.is_some() {
             return Ok(false);
@@ -94,6 +96,23 @@ impl<'c> OrderIndex<'c> {
         let key = self.key.as_bytes();
         recent.put(Space::Index, key, Some(page::encode_alone(&order)))?;
         Ok(true)
+    }
+
+    /// Whether the key of the table in `self.key` is behind all others of its key space, as far as that is known.
+    fn is_behind(&mut self, key_space: &KeySpace, recent: Recent<'_>) -> Result<bool, Fault> {
+        let (greatest, key) = (&mut self.kept.greatest, self.key.as_bytes());
+        if let Some(known) = greatest.is_behind(self.connection, key_space, key)? {
+            return Ok(known);
+        }
+        let Some(of_pages) = self.pages.last_key(key_space, key)? else {
+            return Ok(false);
+        };
+        let end = key_space.end();
+        let bounds = [key_space.prefix().as_bytes(), end.as_bytes()];
+        let of_recent = recent.last_key(Space::Index, bounds)?;
+        let last = of_recent.unwrap_or_default().max(of_pages);
+        greatest.note(key_space, last);
+        Ok(greatest.is_behind(self.connection, key_space, key)? == Some(true))
     }
 
     /// The order with the key of the table in `self.key`.
@@ -123,6 +142,20 @@ impl<'c> OrderIndex<'c> {
         Ok(())
     }
 
+    /// As [`Self::merge`], of many changes, which are sorted by key. On PostgreSQL, reads their pages together.
+    pub(crate) fn merge_together(&mut self, changes: &[Change]) -> Result<(), Fault> {
+        for changes in changes.chunks(PREFETCHED_MAX) {
+            if self.can_prefetch() {
+                let keys = changes.iter().map(|(key, _)| key.as_slice());
+                self.pages.prefetch_keys(keys)?;
+            }
+            for (key, value) in changes {
+                self.merge(key, value.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether [`Self::prefetch`] has an effect.
     pub(crate) fn can_prefetch(&self) -> bool {
         self.pages.can_prefetch()
@@ -133,7 +166,38 @@ impl<'c> OrderIndex<'c> {
         &mut self,
         keys: impl IntoIterator<Item = (KeySpace, Vec<&'k str>)>,
     ) -> Result<(), Fault> {
-        self.pages.prefetch(keys)
+        if !self.can_prefetch() {
+            return Ok(());
+        }
+        let mut wanted = Vec::new();
+        for (key_space, keys) in keys {
+            let keys = keys.into_iter().map(|key| key_space.key(key).into_bytes());
+            let mut keys = Vec::from_iter(keys);
+            self.drop_decided(&key_space, &mut keys)?;
+            wanted.push((key_space, keys));
+        }
+        self.pages.prefetch(wanted)
+    }
+
+    /// Leaves the keys of the table that can only be decided with the pages of the table.
+    fn drop_decided(&mut self, key_space: &KeySpace, keys: &mut Vec<Vec<u8>>) -> Result<(), Fault> {
+        let Some(recent) = self.connection.recent() else {
+            return Ok(());
+        };
+        let greatest = self.kept.greatest.get(self.connection, key_space)?;
+        if let Some(greatest) = greatest {
+            keys.retain(|key| key <= greatest);
+        }
+        let mut left = Vec::with_capacity(keys.len());
+        for key in keys.drain(..) {
+            if !self.pages.lack(key_space, &key)?
+                && recent.get(Space::Index, &key, |_| ())?.is_none()
+            {
+                left.push(key);
+            }
+        }
+        *keys = left;
+        Ok(())
     }
 
     /// Writes all changed pages: at the end of the transaction, or before other code reads the index from the store.

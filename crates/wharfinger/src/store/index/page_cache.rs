@@ -18,7 +18,7 @@ use self::table::{INSERT_TOGETHER, UPDATE_TOGETHER, delete_leaves, next_first, w
 use super::key_space::KeySpace;
 use super::page::{OrderRow, Page};
 use super::page_filters::PageFilters;
-use crate::store::engine::driver::{Connection, Engine};
+use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 
 /// The most pages in the cache, about 5 kB each. If that is not enough for a transaction, all pages are written and dropped.
@@ -93,7 +93,7 @@ pub(crate) struct PageCache<'c> {
     kept: BTreeMap<Vec<u8>, CachedPage>,
     /// The page that was used last, with its first key. It is not in `kept`.
     latest: Option<(Vec<u8>, CachedPage)>,
-    /// The filters of pages that are not changed. Always empty on PostgreSQL.
+    /// The filters of pages that are not changed. Always empty on Citus.
     filters: PageFilters,
     /// Whether the pages of earlier transactions are still as they are stored.
     validity: Validity,
@@ -117,10 +117,10 @@ impl<'c> PageCache<'c> {
         key_space: &KeySpace,
         key: &[u8],
     ) -> Result<Option<OrderRow>, Fault> {
-        if self.filters.lack(key_space, key) {
+        if self.lack(key_space, key)? {
             return Ok(None);
         }
-        let has_filters = self.connection.engine() == Engine::Sqlite;
+        let has_filters = self.connection.recent().is_some();
         self.seek(key_space, key)?;
         let Some((first, kept)) = &mut self.latest else {
             return Ok(None);
@@ -130,6 +130,25 @@ impl<'c> PageCache<'c> {
             kept.has_filter = true;
         }
         Ok(kept.page.get(key).copied())
+    }
+
+    /// Whether no page has a key of the table, as far as filters know.
+    pub(crate) fn lack(&mut self, key_space: &KeySpace, key: &[u8]) -> Result<bool, Fault> {
+        self.check_one(key_space.organisation)?;
+        Ok(self.filters.lack(key_space, key))
+    }
+
+    /// The last key of a key space, if the page that covers `key` is known to be the last one. Empty if there are no orders.
+    pub(crate) fn last_key(
+        &mut self,
+        key_space: &KeySpace,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let (_, kept) = self.seek(key_space, key)?;
+        Ok(match kept.until {
+            Until::End => Some(kept.page.last_key().unwrap_or_default().to_vec()),
+            Until::Before(_) | Until::Unknown => None,
+        })
     }
 
     /// Notes that the latest page was changed.

@@ -2,7 +2,7 @@
 
 mod written;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -123,17 +123,12 @@ const COLUMNS: [(&str, &str); 10] = [
     ("stamp", "bigint"),
     ("states", "bytea"),
 ];
-/// The counters of one organisation, of several, and of several whose rows are locked: all, or those that nobody else has locked.
+/// The counters of one organisation, of several, and of several whose rows are locked, on Citus.
 static SELECT: LazyLock<String> = LazyLock::new(|| select("organisation = ?1", ""));
 static SELECT_ALL: LazyLock<String> =
     LazyLock::new(|| select("organisation = any(?1::bigint[])", ""));
 static LOCK_ALL: LazyLock<String> = LazyLock::new(|| {
     let lock = "order by organisation for update";
-    select("organisation = any(?1::bigint[])", lock)
-});
-
-static LOCK_FREE: LazyLock<String> = LazyLock::new(|| {
-    let lock = "order by organisation for update skip locked";
     select("organisation = any(?1::bigint[])", lock)
 });
 
@@ -153,6 +148,14 @@ static WRITE: Insert<10> = Insert::new(
 static CREATE: Insert<10> =
     Insert::new("counters", COLUMNS, "on conflict (organisation) do nothing");
 
+/// The rows that stand for organisations when these are locked. They are not those of the counters, which are changed when recent
+/// changes are merged, whoever has locked the organisation.
+const LOCK_FREE: &str = "select organisation from organisation_locks where organisation = any(?1::bigint[]) \
+    order by organisation for update skip locked";
+const LOCKS_OF: &str =
+    "select organisation from organisation_locks where organisation = any(?1::bigint[])";
+const CREATE_LOCKS: &str = "insert into organisation_locks (organisation) select unnest(?1::bigint[]) on conflict do nothing";
+
 /// On Citus, a statement cannot lock rows of several nodes in a certain order. The coordinator therefore locks the ids before. The
 /// rows must still be locked, because the crash of a node can leave a transaction prepared that the coordinator has forgotten.
 const LOCK_NAMES: &str = "select pg_advisory_xact_lock(0, cast(id & 2147483647 as integer)) from unnest(?1::bigint[]) as ids (id)";
@@ -168,21 +171,24 @@ pub(crate) fn read_counters(
     Ok(first.map_or(Counters::START, |(_, of)| of))
 }
 
-/// As [`read_counters`], of several organisations in one statement on PostgreSQL.
+/// As [`read_counters`], of several organisations, in one statement on PostgreSQL.
 pub(crate) fn read_all_counters(
     connection: &Connection,
     organisations: &[OrganisationId],
 ) -> Result<Vec<(OrganisationId, Counters)>, Fault> {
     let mut found = HashMap::new();
+    let mut in_table = Vec::new();
+    for organisation in organisations {
+        match recent_counters(connection, *organisation)? {
+            Some(counters) => drop(found.insert(*organisation, counters)),
+            None => in_table.push(*organisation),
+        }
+    }
     if let Some(session) = connection.postgres() {
-        select_counters(session, organisations, &SELECT_ALL, &mut found)?;
+        select_counters(session, &in_table, &SELECT_ALL, &mut found)?;
     } else {
         let mut select = connection.prepare_cached(&SELECT)?;
-        for organisation in organisations {
-            if let Some(counters) = recent_counters(connection, *organisation)? {
-                found.insert(*organisation, counters);
-                continue;
-            }
+        for organisation in in_table {
             let row = select.query_row([organisation.0], |row| Ok(counters_of(row)));
             found.extend(row.optional()?.transpose()?);
         }
@@ -191,8 +197,8 @@ pub(crate) fn read_all_counters(
     Ok(organisations.iter().map(of).collect())
 }
 
-/// As [`read_all_counters`], and locks the rows until the end of the transaction. Leaves out the organisations whose rows others
-/// have locked. On SQLite, where a transaction locks the store, that is nothing more.
+/// As [`read_all_counters`], and locks the organisations until the end of the transaction. Leaves out those that others have locked. On
+/// SQLite, where a transaction locks the store, that is nothing more.
 ///
 /// Organisations must be sorted. This waits for nobody, except at the first use of an organisation, when another transaction has
 /// just created its row. Of those rows too, all transactions wait in the same order, after all others, so there are no deadlocks.
@@ -205,23 +211,55 @@ pub(crate) fn lock_free_counters(
     let Some(session) = connection.postgres() else {
         return read_all_counters(connection, organisations);
     };
-    let mut found = HashMap::new();
     if organisations.is_empty() {
         return Ok(Vec::new());
     }
-    lock_rows(session, organisations, &mut found)?;
-    if found.len() < organisations.len() {
-        let mut others = HashMap::new();
-        let is_left = |id: &OrganisationId| !found.contains_key(id);
-        let left = Vec::from_iter(organisations.iter().copied().filter(is_left));
-        select_counters(session, &left, &SELECT_ALL, &mut others)?;
-        let is_missing = |id: &OrganisationId| !others.contains_key(id);
-        let missing = Vec::from_iter(left.into_iter().filter(is_missing));
+    if session.is_citus() {
+        return lock_on_citus(connection, organisations);
+    }
+    let mut locked = lock_rows(session, organisations)?;
+    if locked.len() < organisations.len() {
+        let all = session.prepare(LOCKS_OF)?;
+        let all = all.query_arrays(&[&ids(organisations)])?;
+        let all = all.iter().map(|row| Row::Postgres(row).get(0).map(OrganisationId));
+        let all: HashSet<_> = all.collect::<Result<_, _>>()?;
+        let missing = organisations.iter().copied();
+        let missing = Vec::from_iter(missing.filter(|id| !all.contains(id)));
         if !missing.is_empty() {
-            let rows = missing.iter().map(|id| values(*id, &Counters::START, &[]));
-            connection.insert_all(&CREATE, rows)?;
-            lock_rows(session, &missing, &mut found)?;
+            session.prepare(CREATE_LOCKS)?.execute_arrays(&[&ids(&missing)])?;
+            locked.extend(lock_rows(session, &missing)?);
         }
+    }
+    // After the locks: whoever had locked them before has written what is now read.
+    read_all_counters(connection, &locked)
+}
+
+/// Locks the organisations that nobody else has locked, and returns them.
+fn lock_rows(
+    session: &Session,
+    organisations: &[OrganisationId],
+) -> Result<Vec<OrganisationId>, Fault> {
+    let rows = session.prepare(LOCK_FREE)?.query_arrays(&[&ids(organisations)])?;
+    let locked = rows.iter().map(|row| Row::Postgres(row).get(0).map(OrganisationId));
+    Ok(locked.collect::<Result<_, _>>()?)
+}
+
+/// Locks organisations on Citus, where the rows of their counters stand for them, and reads the counters.
+fn lock_on_citus(
+    connection: &Connection,
+    organisations: &[OrganisationId],
+) -> Result<Vec<(OrganisationId, Counters)>, Fault> {
+    let Some(session) = connection.citus() else {
+        return Ok(Vec::new());
+    };
+    let mut found = HashMap::new();
+    lock_counters(session, organisations, &mut found)?;
+    let is_missing = |id: &OrganisationId| !found.contains_key(id);
+    let missing = Vec::from_iter(organisations.iter().copied().filter(is_missing));
+    if !missing.is_empty() {
+        let rows = missing.iter().map(|id| values(*id, &Counters::START, &[]));
+        connection.insert_all(&CREATE, rows)?;
+        lock_counters(session, &missing, &mut found)?;
     }
     Ok(Vec::from_iter(found))
 }
@@ -237,19 +275,16 @@ pub(crate) fn await_counters(
 ) -> Result<(), Fault> {
     let ids = Vec::from_iter(ids(organisations).iter().map(i64::to_string)).join(",");
     let lock = format!(
-        "select 1 from counters where organisation = any('{{{ids}}}'::bigint[]) order by organisation for update"
+        "select 1 from organisation_locks where organisation = any('{{{ids}}}'::bigint[]) order by organisation for update"
     );
     Ok(session.run_within(at_most, &lock)?)
 }
 
-fn lock_rows(
+fn lock_counters(
     session: &Session,
     organisations: &[OrganisationId],
     found: &mut HashMap<OrganisationId, Counters>,
 ) -> Result<(), Fault> {
-    if !session.is_citus() {
-        return select_counters(session, organisations, &LOCK_FREE, found);
-    }
     if organisations.len() == 1 {
         return select_counters(session, organisations, &LOCK_ALL, found);
     }
@@ -265,6 +300,9 @@ fn select_counters(
     select: &str,
     found: &mut HashMap<OrganisationId, Counters>,
 ) -> Result<(), Fault> {
+    if organisations.is_empty() {
+        return Ok(());
+    }
     let ids = ids(organisations);
     for row in session.prepare(select)?.query_arrays(&[&ids])? {
         let (organisation, counters) = counters_of(&Row::Postgres(&row))?;
@@ -317,7 +355,7 @@ fn write_to_table<'c>(
     Ok(connection.insert_all(&WRITE, rows)?)
 }
 
-/// The recently changed counters of an organisation of the embedded store. `None` if the table has them.
+/// The recently changed counters of an organisation. `None` if the table has them.
 fn recent_counters(
     connection: &Connection,
     organisation: OrganisationId,
@@ -332,7 +370,7 @@ fn recent_counters(
     Ok(found.transpose()?)
 }
 
-/// Calls `read` with all recently changed counters of the embedded store.
+/// Calls `read` with all recently changed counters.
 pub(crate) fn each_recent(
     connection: &Connection,
     read: impl FnMut(OrganisationId, Counters) -> Result<(), Fault>,

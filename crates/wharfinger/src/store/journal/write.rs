@@ -96,7 +96,7 @@ impl NewBlocks {
 }
 
 /// Moves the blocks of all packs into the table of blocks, and their open orders into that of open orders.
-/// Only embedded stores have packs.
+/// Citus has none.
 pub(crate) fn unpack_all(connection: &Connection) -> Result<(), Fault> {
     if connection.recent().is_none() {
         return Ok(());

@@ -8,6 +8,7 @@ use crate::store::api::StoreError;
 use crate::store::engine::driver::{Access, Connection};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::location::Database;
+use crate::store::engine::memtable::SharedRuns;
 use crate::store::engine::open::reach;
 use crate::store::engine::schema;
 
@@ -120,7 +121,7 @@ fn statements_for_nodes() -> impl Iterator<Item = String> {
 /// # Errors
 /// [`StoreError::Refused`]: the server has no Citus or no nodes, or a table that is not distributed has rows.
 pub fn distribute(database: &Database) -> Result<Distributed, StoreError> {
-    let (_, connection) = reach(database)?;
+    let (_, connection) = reach(database, SharedRuns::default())?;
     let nodes = nodes(&connection)?;
     schema::migrate_on_server(&connection)?;
     if undistributed(&connection)?.is_empty() {

@@ -28,7 +28,9 @@ pub(super) const OWED_MAX: usize = 32_768;
 /// jobs merges only what is owed.
 pub(super) fn some(txn: &mut WriteTxn<'_>) -> Result<usize, Fault> {
     let owed = txn.owed();
-    let Some(recent) = txn.connection.recent() else {
+    let recent = txn.connection.recent();
+    // On PostgreSQL they are merged beside the writer.
+    let Some(recent) = recent.filter(|recent| !recent.is_on_server()) else {
         return Ok(0);
     };
     let changed = recent.changed();
@@ -77,11 +79,24 @@ pub(crate) fn all_alone(connection: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Merges all recent changes of a store on PostgreSQL. Nobody else may be merging: the transaction has locked the store, or is that of
+/// the only merger.
+pub(super) fn everything(txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
+    if let Some(recent) = txn.connection.recent() {
+        recent.merge_all()?;
+        merge(txn, usize::MAX)?;
+    }
+    Ok(())
+}
+
 /// Begins to merge everything. Returns the number of the last row of the log, if it has one that is not merged.
 fn begin(txn: &mut WriteTxn<'_>) -> Result<Option<i64>, Fault> {
     let Some(recent) = txn.connection.recent() else {
         return Ok(None);
     };
+    if recent.is_on_server() {
+        return everything(txn).map(|()| None);
+    }
     let last = recent.merge_all()?;
     go_on(txn, last.unwrap_or_default())?;
     Ok(last)
@@ -106,10 +121,11 @@ fn merge(txn: &mut WriteTxn<'_>, keys_max: usize) -> Result<bool, Fault> {
     let Some(recent) = txn.connection.recent() else {
         return Ok(false);
     };
-    let (mut blocks, mut counters, mut open) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut blocks, mut counters) = (Vec::new(), Vec::new());
+    let (mut orders, mut open) = (Vec::new(), Vec::new());
     let is_merging = recent.merge(keys_max, |space, key, value| {
         match (space, value) {
-            (Space::Index, value) => txn.index.merge(key, value)?,
+            (Space::Index, value) => orders.push((key.to_vec(), value.map(<[u8]>::to_vec))),
             (Space::Open, value) => open.push((key.to_vec(), value.map(<[u8]>::to_vec))),
             (Space::Blocks, Some(value)) => blocks.push(value.to_vec()),
             (Space::Counters, Some(value)) => counters.push((key.to_vec(), value.to_vec())),
@@ -119,6 +135,7 @@ fn merge(txn: &mut WriteTxn<'_>, keys_max: usize) -> Result<bool, Fault> {
         }
         Ok(())
     })?;
+    txn.index.merge_together(&orders)?;
     rows::merge(txn.connection, &blocks)?;
     open_orders::merge(txn.connection, &open)?;
     end::merge(txn.connection, &counters)?;

@@ -21,6 +21,7 @@ pub(super) mod checkpoints;
 pub(super) mod idempotent;
 pub(super) mod job;
 pub(super) mod merge;
+pub(super) mod merger;
 pub(super) mod open_block;
 pub(super) mod queue;
 pub(super) mod txn;

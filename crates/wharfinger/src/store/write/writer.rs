@@ -39,6 +39,9 @@ use crate::store::stock::overlay::Kept;
 /// How often a transaction is retried after PostgreSQL aborted it in favour of another.
 const CONFLICTS_MAX: usize = 8;
 
+/// How long jobs wait on PostgreSQL while far too many recent changes are not merged into the tables.
+const FULL_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Receives the answer to a job.
 type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
 
@@ -239,7 +242,7 @@ struct Thread {
     closing: Vec<oneshot::Sender<()>>,
     /// How many groups of jobs it has taken.
     groups: Arc<AtomicU64>,
-    /// Whether it has added recent changes to the log of the embedded store.
+    /// Whether it has added recent changes to the log.
     has_changed: bool,
 }
 
@@ -272,7 +275,7 @@ impl Thread {
         let has_failed = self.failed.borrow().is_some();
         if self.has_changed
             && !has_failed
-            && let Err(fault) = merge::all_alone(&self.connection)
+            && let Err(fault) = self.merge_at_the_end()
         {
             // They stay in the log, and the next process reads them there.
             tracing::warn!(%fault, "Recent changes could not be merged into the tables.");
@@ -351,7 +354,7 @@ impl Thread {
     fn told_apart(&self, fault: Fault) -> Fault {
         let directory = match &self.home {
             Home::File(file, _) => file.parent(),
-            Home::Server(_) => None,
+            Home::Server(..) => None,
         };
         fault.told_apart(|| directory.is_some_and(disk_space::is_full))
     }
@@ -365,6 +368,12 @@ impl Thread {
         let failure = self.failed.borrow().clone();
         if let Some(reason) = failure {
             return answer_all(jobs, &Err(StoreError::Unavailable(reason)));
+        }
+        if self.connection.engine() == Engine::Postgres
+            && self.connection.shared_runs().is_full_for(FULL_PATIENCE)
+        {
+            let why = "recent changes cannot be merged into the tables as fast as they come";
+            return answer_all(jobs, &Err(StoreError::Unavailable(why.into())));
         }
         // Those that are left at a repetition have come before those that were left before.
         let mut left = Vec::new();

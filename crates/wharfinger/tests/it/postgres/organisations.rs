@@ -108,7 +108,7 @@ pub(super) fn warm_up(server: &Server, key: &str, organisation: usize) {
 pub(super) fn hold(data: &Path, organisation: usize) -> Database {
     let mut holder = Database::of(data);
     holder.run(&format!(
-        "begin; select pg_advisory_xact_lock_shared(x'7768617266'::bigint); select next_block from counters where organisation = \
+        "begin; select pg_advisory_xact_lock_shared(x'7768617266'::bigint); select organisation from organisation_locks where organisation = \
          (select id from organisations where code = '{}') for update",
         code(organisation)
     ));

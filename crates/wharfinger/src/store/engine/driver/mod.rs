@@ -19,7 +19,7 @@ pub(crate) use self::insert::Insert;
 pub(crate) use self::postgres::Session;
 pub(crate) use self::target::Target;
 pub(crate) use self::value::{FromValue, Params, ToValue, Value, params};
-use super::memtable::{Memtable, Recent, SharedRuns};
+use super::memtable::{InTransaction, Memtable, Place, Recent, SharedRuns};
 
 /// How long a statement waits for a lock on PostgreSQL. Callers that wait longer get an error and may retry, as with SQLite.
 pub(crate) const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -41,7 +41,22 @@ pub(crate) enum Connection {
     /// To a SQLite file.
     Sqlite(Box<Embedded>),
     /// To a PostgreSQL server.
-    Postgres(Box<Session>),
+    Postgres(Box<OnServer>),
+}
+
+/// A connection to a PostgreSQL server, with the store's recent changes.
+pub(crate) struct OnServer {
+    session: Session,
+    /// `None` on Citus, whose nodes have no moment in common at which a log could be compared with their tables.
+    memtable: Option<Memtable>,
+}
+
+impl std::ops::Deref for OnServer {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
 }
 
 /// A connection to a SQLite file, with the store's recent changes.
@@ -109,20 +124,29 @@ impl Connection {
         }))
     }
 
-    /// The recent changes of an embedded store, and the runs that connections to it share. `None` for PostgreSQL, whose tables have
-    /// everything.
+    /// A connection to a PostgreSQL server. `runs` are shared with other connections of this process to the same database.
+    pub(crate) fn on_server(session: Session, runs: SharedRuns) -> Self {
+        runs.connected(session.server());
+        let memtable = (!session.is_citus()).then(|| Memtable::new(runs));
+        Self::Postgres(Box::new(OnServer { session, memtable }))
+    }
+
+    /// The recent changes. `None` on Citus, whose tables have everything.
     pub(crate) fn recent(&self) -> Option<Recent<'_>> {
         match self {
-            Self::Sqlite(of) => Some(Recent::new(&of.connection, &of.memtable)),
-            Self::Postgres(_) => None,
+            Self::Sqlite(of) => Some(Recent::new(Place::File(&of.connection), &of.memtable)),
+            Self::Postgres(of) => {
+                let memtable = of.memtable.as_ref()?;
+                Some(Recent::new(Place::Server(&of.session), memtable))
+            }
         }
     }
 
-    /// The runs that connections of this process to the same embedded store share.
+    /// The runs that connections of this process to the same store share.
     pub(crate) fn shared_runs(&self) -> SharedRuns {
         match self {
             Self::Sqlite(of) => of.memtable.shared(),
-            Self::Postgres(_) => SharedRuns::default(),
+            Self::Postgres(of) => of.memtable.as_ref().map(Memtable::shared).unwrap_or_default(),
         }
     }
 
@@ -154,7 +178,7 @@ impl Connection {
     pub(crate) fn postgres(&self) -> Option<&Session> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Postgres(session) => Some(session),
+            Self::Postgres(of) => Some(&of.session),
         }
     }
 
@@ -182,14 +206,22 @@ impl Connection {
     pub(crate) fn open(&self, access: Access<'_>) -> Result<()> {
         match self {
             Self::Sqlite(of) => {
-                of.memtable.begin();
+                of.memtable.begin(InTransaction::Snapshot);
                 let begin = match access {
                     Access::Read | Access::Follow => "begin",
                     Access::Write { .. } => "begin immediate",
                 };
                 Ok(of.execute_batch(begin)?)
             }
-            Self::Postgres(session) => session.begin(&access),
+            Self::Postgres(of) => {
+                if let Some(memtable) = &of.memtable {
+                    memtable.begin(match access {
+                        Access::Read | Access::Follow => InTransaction::Snapshot,
+                        Access::Write { .. } => InTransaction::Writing,
+                    });
+                }
+                of.session.begin(&access)
+            }
         }
     }
 
@@ -259,16 +291,26 @@ impl Transaction<'_> {
     pub(crate) fn commit(mut self) -> Result<()> {
         match self.connection {
             Connection::Sqlite(of) => {
-                let committed = of.memtable.write(&of.connection)?;
+                let committed = of.memtable.write(Place::File(&of.connection))?;
                 of.execute_batch("commit")?;
                 self.is_open = false;
                 of.memtable.committed(committed);
                 Ok(())
             }
             // On PostgreSQL the transaction ends even if the commit fails. SQLite leaves it open in that case.
-            Connection::Postgres(session) => {
+            Connection::Postgres(of) => {
+                let Some(memtable) = &of.memtable else {
+                    self.is_open = false;
+                    return of.session.execute_batch("commit");
+                };
+                let committed = memtable.write(Place::Server(&of.session))?;
                 self.is_open = false;
-                session.execute_batch("commit")
+                let done = of.session.execute_batch("commit");
+                match done {
+                    Ok(()) => memtable.committed(committed),
+                    Err(_) => memtable.roll_back(),
+                }
+                done
             }
         }
     }
@@ -287,8 +329,9 @@ impl Drop for Transaction<'_> {
         if self.is_open {
             // If the rollback fails too, the connection is unusable, and the engine has rolled back.
             let _ = self.connection.execute_batch("rollback");
-            if let Connection::Sqlite(of) = self.connection {
-                of.memtable.roll_back();
+            match self.connection {
+                Connection::Sqlite(of) => of.memtable.roll_back(),
+                Connection::Postgres(of) => of.memtable.iter().for_each(Memtable::roll_back),
             }
         }
     }

@@ -65,10 +65,11 @@ const BEGIN_READ: &str = "begin isolation level repeatable read read only";
 /// order.
 const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = off; set enable_hashjoin = off; \
     set enable_mergejoin = off; set plan_cache_mode = force_generic_plan; \
-    set jit = off; set bytea_output = 'hex'; ";
+    set jit = off; set bytea_output = 'hex'; set wharfinger.recent_changes = on; ";
 
-/// Whether the database is a coordinator of Citus.
-const IS_CITUS: &str = "select 'yes' as citus from pg_extension where extname = 'citus'";
+/// When the server was started, and whether the database is a coordinator of Citus.
+const IS_CITUS: &str = "select cast(pg_postmaster_start_time() as text) as server; \
+    select 'yes' as citus from pg_extension where extname = 'citus'";
 
 /// Settings on Citus. It cannot plan statements about several nodes without the values of their parameters. One connection to
 /// each node is enough for a transaction, and makes what it wrote there visible to its later statements.
@@ -110,6 +111,8 @@ pub(crate) struct Session {
     /// A snapshot whose transactions are not in doubt, on Citus.
     settled: RefCell<String>,
     is_citus: bool,
+    /// When the server was started.
+    server: String,
 }
 
 impl std::fmt::Debug for Session {
@@ -140,11 +143,12 @@ impl Session {
             horizon: Cell::new(0),
             settled: RefCell::new(stamps::NOTHING.to_owned()),
             is_citus: false,
+            server: String::new(),
         };
         let start = [SETTINGS, &bounds(), "; ", IS_CITUS].concat();
         let answer = session.wait(session.client.simple_query(&start))?;
-        let mut answer = answer.iter();
-        session.is_citus = answer.any(|message| matches!(message, SimpleQueryMessage::Row(_)));
+        session.is_citus = !column(&answer, "citus").is_empty();
+        session.server = column(&answer, "server").concat();
         if session.is_citus {
             session.execute_batch(CITUS_SETTINGS)?;
         }
@@ -154,6 +158,11 @@ impl Session {
     /// Whether the server is a coordinator of Citus, which distributes tables over several nodes.
     pub(crate) fn is_citus(&self) -> bool {
         self.is_citus
+    }
+
+    /// When the server was started. After a restart, or with another server at the same address, it differs.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
     }
 
     fn wait<T>(

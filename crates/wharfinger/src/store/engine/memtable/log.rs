@@ -4,6 +4,8 @@
 //! deletes with zeros; this way it gets the pages back in the same transaction, and writes them once. A row with the number 0 says
 //! up to which number rows are merged, so that nobody takes one for recent.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::run::Run;
@@ -47,8 +49,36 @@ impl Log {
     }
 }
 
+/// Compares the runs with the rows of the log, and reads those that are missing.
+pub(super) fn compare(
+    connection: &Connection,
+    runs: &mut Arc<Runs>,
+    keys_max: usize,
+) -> Result<(), Fault> {
+    let (found, known) = (Log::read(connection)?, runs.log());
+    if found == known {
+        return Ok(());
+    }
+    let begins_alike = match (found.numbers, known.numbers) {
+        (Some((first, last)), Some((known_first, known_last))) => {
+            first == known_first && known_last < last
+        }
+        (Some(_) | None, None) => true,
+        (None, Some(_)) => false,
+    };
+    let mut current = if found.merged == known.merged && begins_alike {
+        Runs::clone(runs)
+    } else {
+        // Another process has merged rows into the tables.
+        Runs::of_merged(found.merged)
+    };
+    read_into(connection, &mut current, keys_max)?;
+    *runs = Arc::new(current);
+    Ok(())
+}
+
 /// Adds the rows that the runs lack.
-pub(super) fn read_into(
+fn read_into(
     connection: &Connection,
     runs: &mut Runs,
     keys_max: usize,

@@ -1,4 +1,4 @@
-//! Recent changes of the embedded store: in memory for reading, and in a log for durability. They are merged into the tables later.
+//! Recent changes: in memory for reading, and in a log for durability. They are merged into the tables later.
 //!
 //! ```text
 //!  a commit                                          later, some thousand changes at a time
@@ -17,27 +17,33 @@
 //! twice, and a reader may find it both here and in the tables. Who reads asks here first, then the tables.
 //!
 //! A transaction sees the runs as of its beginning ([`Memtable::begin`]), and its own changes. It compares them with the rows of
-//! the log that its snapshot has, because other processes may have added or merged some. `log` has what the rows cost, and when
-//! they are deleted.
+//! the log that its snapshot has, because other processes may have added or merged some. `log` has what the rows cost in the embedded
+//! store, and when they are deleted there.
 //!
-//! PostgreSQL has no such log: several servers write there, and its own log has rows, not pages.
+//! On PostgreSQL several servers add to the log. Each has in memory what all of them have added, and reads the rows of the others
+//! when it begins to read or write (`followed`). A transaction adds its row while it holds the locks of its organisations, so of two
+//! changes of a key the later one has the greater number. One server at a time merges everything that it knows, in one transaction
+//! beside the writers. Nobody waits for it, because nobody else writes to the tables that it writes to.
 
+mod followed;
 mod log;
 mod run;
 mod runs;
+mod server;
+mod shared;
 #[cfg(test)]
 mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use super::driver;
+use super::driver::{self, Session};
 use super::fault::Fault;
-use log::Log;
 use run::Run;
 pub(crate) use run::Value;
 use runs::Runs;
+pub(crate) use shared::{KEYS_MAX, SharedRuns};
 
 use crate::store::format::varint::pack;
 
@@ -70,52 +76,12 @@ impl Space {
     }
 }
 
-/// Keys from which recent changes are merged into the tables. More keys make that cheaper, and need more memory: about 300 bytes
-/// each.
-pub(crate) const KEYS_MAX: usize = 128 << 10;
-
-/// The runs as of the latest commit of this process. Its connections to one store share them.
-#[derive(Clone)]
-pub(crate) struct SharedRuns {
-    runs: Arc<Mutex<Arc<Runs>>>,
-    keys_max: usize,
-}
-
-impl Default for SharedRuns {
-    fn default() -> Self {
-        Self::new(KEYS_MAX)
-    }
-}
-
-impl std::fmt::Debug for SharedRuns {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("SharedRuns")
-    }
-}
-
-impl SharedRuns {
-    /// None yet. With this many keys, runs are merged into the tables.
-    pub(crate) fn new(keys_max: usize) -> Self {
-        Self {
-            runs: Arc::default(),
-            keys_max,
-        }
-    }
-
-    fn get(&self) -> Arc<Runs> {
-        // A panic cannot leave the pointer half changed.
-        Arc::clone(&self.runs.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn set(&self, runs: Arc<Runs>) {
-        *self.runs.lock().unwrap_or_else(PoisonError::into_inner) = runs;
-    }
-}
-
 /// The recent changes as a connection sees them.
 pub(crate) struct Memtable {
     shared: SharedRuns,
     runs: RefCell<Arc<Runs>>,
+    /// Whether the connection is in a transaction, and in what kind.
+    state: Cell<InTransaction>,
     /// Whether `runs` was compared with the log in this transaction.
     is_current: Cell<bool>,
     /// The changes of this transaction.
@@ -129,9 +95,22 @@ pub(crate) struct Memtable {
 /// How far runs are merged into the tables: up to a key, or to the end.
 type Merged = Option<Vec<u8>>;
 
+/// Whether a connection is in a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InTransaction {
+    /// No. Each statement is a transaction of its own.
+    No,
+    /// In one that sees the store at one moment.
+    Snapshot,
+    /// On PostgreSQL, in one that writes: each of its statements sees what was committed before.
+    Writing,
+}
+
 /// What a commit must add to the runs.
 pub(crate) struct Committed {
     run: Option<Run>,
+    /// The transaction and the number of its row on PostgreSQL.
+    row: (i64, i64),
 }
 
 impl Memtable {
@@ -140,6 +119,7 @@ impl Memtable {
         Self {
             runs: RefCell::new(shared.get()),
             shared,
+            state: Cell::new(InTransaction::No),
             is_current: Cell::new(false),
             pending: RefCell::default(),
             merged: RefCell::default(),
@@ -153,13 +133,19 @@ impl Memtable {
     }
 
     /// Begins a transaction. Must come before the database's own beginning: the snapshot then has everything that the runs have.
-    pub(crate) fn begin(&self) {
+    pub(crate) fn begin(&self, state: InTransaction) {
         self.roll_back();
+        self.state.set(state);
         self.runs.replace(self.shared.get());
     }
 
     /// Drops the changes of the transaction, and the runs: an idle connection must not hold old ones.
     pub(crate) fn roll_back(&self) {
+        if self.state.replace(InTransaction::No) == InTransaction::Writing
+            && self.merged.borrow().is_some()
+        {
+            self.shared.stop_merging();
+        }
         self.is_current.set(false);
         self.runs.take();
         self.pending.borrow_mut().clear();
@@ -167,11 +153,11 @@ impl Memtable {
         self.has_deleted.set(false);
     }
 
-    /// Writes the changes of the transaction to the log, before the commit.
-    pub(crate) fn write(&self, connection: &rusqlite::Connection) -> driver::Result<Committed> {
+    /// The changes of the transaction as a row of the log: packed, and as they are kept in memory. `None` if there are none.
+    fn take_pending(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         let mut pending = self.pending.borrow_mut();
         if pending.is_empty() {
-            return Ok(Committed { run: None });
+            return None;
         }
         let entries = pending.iter();
         let length = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
@@ -185,19 +171,48 @@ impl Memtable {
         pending.clear();
         let mut packed = Vec::new();
         pack(&mut packed, &bytes);
-        if let Some(merged) = self.last_merged() {
-            log::delete_some(connection, merged, packed.len() + packed.len() / 4)?;
-        }
-        let run = Run::of_row(log::add(connection, &packed)?, bytes);
+        Some((packed, bytes))
+    }
+
+    /// Writes the changes of the transaction to the log, before the commit.
+    pub(crate) fn write(&self, log: Place<'_>) -> driver::Result<Committed> {
+        let Some((packed, bytes)) = self.take_pending() else {
+            return Ok(Committed {
+                run: None,
+                row: (0, 0),
+            });
+        };
+        let row = match log {
+            Place::File(connection) => {
+                if let Some(merged) = self.last_merged() {
+                    log::delete_some(connection, merged, packed.len() + packed.len() / 4)?;
+                }
+                (0, log::add(connection, &packed)?)
+            }
+            Place::Server(session) => server::add(session, &packed)?,
+        };
+        let run = Run::of_row(row.1, bytes);
         let run = run.map_err(|damage| driver::Error::Value(damage.0.into()))?;
-        Ok(Committed { run: Some(run) })
+        let run = Some(run);
+        Ok(Committed { run, row })
     }
 
     /// Publishes the changes of the transaction, after the commit.
     pub(crate) fn committed(&self, committed: Committed) {
+        if self.state.get() == InTransaction::Writing {
+            let runs = self.runs.take();
+            if self.merged.take().is_some() {
+                self.shared.merged(&runs);
+            }
+            if let Some(run) = committed.run {
+                self.shared.add(&runs, committed.row, run);
+            }
+            return self.roll_back();
+        }
         let last_merged = self.last_merged();
         let merged = self.merged.take();
         let has_deleted = self.has_deleted.take();
+        self.state.set(InTransaction::No);
         if committed.run.is_none() && merged.is_none() && !has_deleted {
             return;
         }
@@ -227,51 +242,56 @@ impl Memtable {
     }
 
     /// Compares the runs with the rows of the log, and reads those that are missing.
-    fn make_current(&self, connection: &rusqlite::Connection) -> Result<(), Fault> {
-        if connection.is_autocommit() {
-            // Each statement is a transaction of its own.
+    fn make_current(&self, log: Place<'_>) -> Result<(), Fault> {
+        if self.state.get() == InTransaction::No {
             self.runs.replace(self.shared.get());
         } else if self.is_current.get() {
             return Ok(());
         }
         let mut runs = self.runs.borrow_mut();
-        let (found, known) = (Log::read(connection)?, runs.log());
-        if found != known {
-            let begins_alike = match (found.numbers, known.numbers) {
-                (Some((first, last)), Some((known_first, known_last))) => {
-                    first == known_first && known_last < last
-                }
-                (Some(_) | None, None) => true,
-                (None, Some(_)) => false,
-            };
-            let mut current = if found.merged == known.merged && begins_alike {
-                Runs::clone(&runs)
-            } else {
-                // Another process has merged rows into the tables.
-                Runs::of_merged(found.merged)
-            };
-            log::read_into(connection, &mut current, self.shared.keys_max)?;
-            *runs = Arc::new(current);
+        match log {
+            Place::File(connection) => log::compare(connection, &mut runs, self.shared.keys_max)?,
+            Place::Server(session) => {
+                let is_snapshot = self.state.get() == InTransaction::Snapshot;
+                server::read_into(session, &mut runs, (&self.shared, is_snapshot))?;
+            }
         }
         self.is_current.set(true);
         Ok(())
     }
 }
 
-/// The recent changes, as a connection to SQLite reads and adds to them.
+/// Where the log is.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'c> {
+    /// In the embedded store.
+    File(&'c rusqlite::Connection),
+    /// In a PostgreSQL database.
+    Server(&'c Session),
+}
+
+/// The recent changes, as a connection reads and adds to them.
 #[derive(Clone, Copy)]
 pub(crate) struct Recent<'c> {
-    connection: &'c rusqlite::Connection,
+    log: Place<'c>,
     memtable: &'c Memtable,
 }
 
 impl<'c> Recent<'c> {
     /// Those of a connection.
-    pub(crate) fn new(connection: &'c rusqlite::Connection, memtable: &'c Memtable) -> Self {
-        Self {
-            connection,
-            memtable,
-        }
+    pub(crate) fn new(log: Place<'c>, memtable: &'c Memtable) -> Self {
+        Self { log, memtable }
+    }
+
+    /// Whether they are those of a PostgreSQL database, which are merged beside the writers.
+    pub(crate) fn is_on_server(&self) -> bool {
+        matches!(self.log, Place::Server(_))
+    }
+
+    /// How often recent changes of a PostgreSQL database were merged into the tables.
+    pub(crate) fn generation(&self) -> Result<i64, Fault> {
+        self.memtable.make_current(self.log)?;
+        Ok(self.memtable.runs.borrow().followed.generation)
     }
 
     /// Reads what was changed under a key. `None` if nothing was: the tables have it.
@@ -281,7 +301,7 @@ impl<'c> Recent<'c> {
         key: &[u8],
         read: impl FnOnce(Value<'_>) -> T,
     ) -> Result<Option<T>, Fault> {
-        self.memtable.make_current(self.connection)?;
+        self.memtable.make_current(self.log)?;
         let key = space.key(key);
         if let Some(value) = self.memtable.pending.borrow().get(&key) {
             return Ok(Some(read(value.as_deref())));
@@ -296,7 +316,7 @@ impl<'c> Recent<'c> {
         key: &[u8],
         value: Option<Vec<u8>>,
     ) -> Result<(), Fault> {
-        self.memtable.make_current(self.connection)?;
+        self.memtable.make_current(self.log)?;
         let mut pending = self.memtable.pending.borrow_mut();
         pending.insert(space.key(key), value);
         Ok(())
@@ -309,7 +329,7 @@ impl<'c> Recent<'c> {
         [from, to]: [&[u8]; 2],
         mut read: impl FnMut(&[u8], Value<'_>) -> Result<bool, Fault>,
     ) -> Result<(), Fault> {
-        self.memtable.make_current(self.connection)?;
+        self.memtable.make_current(self.log)?;
         let (from, to) = (space.key(from), space.key(to));
         let pending = self.memtable.pending.borrow();
         let own = pending.range::<Vec<u8>, _>(&from..&to);
@@ -347,7 +367,7 @@ impl<'c> Recent<'c> {
         space: Space,
         [from, to]: [&[u8]; 2],
     ) -> Result<Option<Vec<u8>>, Fault> {
-        self.memtable.make_current(self.connection)?;
+        self.memtable.make_current(self.log)?;
         let (from, to) = (space.key(from), space.key(to));
         let pending = self.memtable.pending.borrow();
         let own = pending.range::<Vec<u8>, _>(&from..&to).next_back();
@@ -364,13 +384,13 @@ impl<'c> Recent<'c> {
 
     /// Whether runs are to be merged into the tables.
     pub(crate) fn is_merging(&self) -> Result<bool, Fault> {
-        self.memtable.make_current(self.connection)?;
+        self.memtable.make_current(self.log)?;
         Ok(self.memtable.runs.borrow().is_merging())
     }
 
     /// Reads the log, for all connections that share its runs: once, when the store is opened.
     pub(crate) fn load(&self) -> Result<(), Fault> {
-        self.memtable.make_current(self.connection)?;
+        self.memtable.make_current(self.log)?;
         let runs = Arc::clone(&self.memtable.runs.borrow());
         self.memtable.shared.set(runs);
         Ok(())
@@ -378,28 +398,42 @@ impl<'c> Recent<'c> {
 
     /// Whether the log has rows up to a number, merged or not.
     pub(crate) fn has_up_to(&self, number: i64) -> Result<bool, Fault> {
-        log::has_up_to(self.connection, number)
+        match self.log {
+            Place::File(connection) => log::has_up_to(connection, number),
+            Place::Server(_) => Ok(false),
+        }
     }
 
-    /// Deletes all merged rows of the log.
+    /// Deletes all merged rows of the log of the embedded store.
     pub(crate) fn delete_merged(&self) -> Result<(), Fault> {
-        self.memtable.make_current(self.connection)?;
-        if let Some(merged) = self.memtable.last_merged() {
-            log::delete_all(self.connection, merged)?;
+        self.memtable.make_current(self.log)?;
+        if let Place::File(connection) = self.log
+            && let Some(merged) = self.memtable.last_merged()
+        {
+            log::delete_all(connection, merged)?;
             self.memtable.has_deleted.set(true);
         }
         Ok(())
     }
 
     /// All changes of earlier transactions are to be merged into the tables, unless this transaction has begun to merge fewer of
-    /// them. Returns the number of the last row of the log that is not merged.
+    /// them. Returns the number of the last row of the log that is not merged, in the embedded store.
+    ///
+    /// On PostgreSQL nobody else may be merging. If this transaction does not commit, nothing is merged.
     pub(crate) fn merge_all(&self) -> Result<Option<i64>, Fault> {
-        self.memtable.make_current(self.connection)?;
-        let mut runs = Runs::clone(&self.memtable.runs.borrow());
-        let last = runs.log().numbers.map(|(_, last)| last);
+        self.memtable.make_current(self.log)?;
+        let mut runs = self.memtable.runs.borrow_mut();
+        if let Place::Server(_) = self.log {
+            if let Some(merging) = self.memtable.shared.begin_merging(&runs) {
+                *runs = merging;
+            }
+            return Ok(None);
+        }
+        let mut merging = Runs::clone(&runs);
+        let last = merging.log().numbers.map(|(_, last)| last);
         if self.memtable.merged.borrow().is_none() {
-            runs.merge_all();
-            self.memtable.runs.replace(Arc::new(runs));
+            merging.merge_all();
+            *runs = Arc::new(merging);
         }
         Ok(last)
     }
@@ -411,7 +445,7 @@ impl<'c> Recent<'c> {
         keys_max: usize,
         mut write: impl FnMut(Space, &[u8], Value<'_>) -> Result<(), Fault>,
     ) -> Result<bool, Fault> {
-        self.memtable.make_current(self.connection)?;
+        self.memtable.make_current(self.log)?;
         let runs = Arc::clone(&self.memtable.runs.borrow());
         let Some(last) = runs.last_merging() else {
             return Ok(false);
@@ -428,7 +462,10 @@ impl<'c> Recent<'c> {
         }
         let next = ordered.next().map(|(key, _)| key.to_owned());
         if next.is_none() {
-            log::note_merged(self.connection, last)?;
+            match self.log {
+                Place::File(connection) => log::note_merged(connection, last)?,
+                Place::Server(session) => server::delete(session, runs.followed.merging())?,
+            }
         }
         let is_merging = next.is_some();
         self.memtable.merged.replace(Some(next));

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::followed::Followed;
 use super::log::Log;
 use super::run::{self, Run, Value};
 
@@ -11,7 +12,10 @@ const MERGE_TIMES: usize = 3;
 /// Bytes for each key at which the runs are merged into the tables although they have fewer keys than they may.
 const BYTES_A_KEY: usize = 256;
 
-/// The runs, in the order of their rows.
+/// A row of the log on PostgreSQL: its transaction and its number, and its run.
+pub(super) type ReadRow = ((i64, i64), Arc<Run>);
+
+/// The runs. Of two runs that have a key, the later one has its later value.
 #[derive(Clone, Default)]
 pub(crate) struct Runs {
     list: Vec<Arc<Run>>,
@@ -19,8 +23,10 @@ pub(crate) struct Runs {
     merging: usize,
     /// The key from which on they must still be merged into the tables.
     position: Vec<u8>,
-    /// Up to this number, rows of the log are merged into the tables, and not in the runs. They may be deleted.
+    /// Up to this number, rows of the log are merged into the tables, and not in the runs. They may be deleted. Only for SQLite.
     merged: i64,
+    /// What is known about the log of a PostgreSQL database.
+    pub(super) followed: Followed,
 }
 
 impl Runs {
@@ -30,6 +36,26 @@ impl Runs {
             merged,
             ..Self::default()
         }
+    }
+
+    /// None of this generation of a log on PostgreSQL yet.
+    pub(super) fn of_generation(generation: i64) -> Self {
+        Self {
+            followed: Followed::of_generation(generation),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the rows of the log that were not added yet. They are in the order of their numbers. All transactions with ids below
+    /// `oldest` had ended when they were read.
+    pub(super) fn take_in(&mut self, rows: &[ReadRow], oldest: i64) {
+        for (id, run) in rows {
+            if !self.followed.knows(*id) {
+                self.followed.add(*id);
+                self.add(Arc::clone(run));
+            }
+        }
+        self.followed.read_before(oldest);
     }
 
     /// Up to this number, rows of the log are merged.
@@ -49,7 +75,14 @@ impl Runs {
     /// Adds the run of a later commit. With `keys_max` keys, or as many bytes as so many keys should have, the runs begin to be
     /// merged into the tables.
     pub(super) fn push(&mut self, run: Run, keys_max: usize) {
-        let mut run = Arc::new(run);
+        self.add(Arc::new(run));
+        if self.merging == 0 && self.has(keys_max) {
+            self.merge_all();
+        }
+    }
+
+    /// Adds a run whose keys no later run has.
+    pub(super) fn add(&mut self, mut run: Arc<Run>) {
         while self.list.len() > self.merging
             && let Some(last) = self.list.last()
             && last.len() <= MERGE_TIMES * run.len()
@@ -58,11 +91,23 @@ impl Runs {
             self.list.pop();
         }
         self.list.push(run);
-        let keys: usize = self.list.iter().map(|run| run.len()).sum();
+    }
+
+    /// Whether the runs have so many keys, or as many bytes as so many keys should have.
+    pub(super) fn has(&self, keys: usize) -> bool {
+        let found: usize = self.list.iter().map(|run| run.len()).sum();
         let bytes: usize = self.list.iter().map(|run| run.bytes()).sum();
-        if self.merging == 0 && (keys >= keys_max || bytes >= keys_max * BYTES_A_KEY) {
-            self.merge_all();
-        }
+        found >= keys || bytes >= keys.saturating_mul(BYTES_A_KEY)
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The runs are not being merged into the tables any more, because that has failed.
+    pub(super) fn stop_merging(&mut self) {
+        self.merging = 0;
     }
 
     /// All runs are to be merged into the tables, also those that are few.

@@ -1,8 +1,11 @@
 //! Index pages that are kept from one transaction to the next. On PostgreSQL reading them again costs more than all decisions.
 //!
-//! Whoever changes an organisation's pages changes its counters in the same transaction: a new order or a change of state appends a
-//! block, and a purge counts orders out. A transaction holds the lock of the counters. So the pages are as they are stored, if
-//! the counters are equal to those with which they were kept.
+//! Pages change when recent changes are merged into them. What is merged goes from the log in the same transaction. So the pages, and the
+//! filters, are as they are stored, or lack only what the log has, as long as the log is of the generation with which they were kept.
+//!
+//! On Citus, which has no log, whoever changes an organisation's pages changes its counters in the same transaction: a new order or a
+//! change of state appends a block, and a purge counts orders out. A transaction holds the lock of the counters. So the pages are
+//! as they are stored, if the counters are equal to those with which they were kept.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -22,8 +25,10 @@ const UNUSED_MAX: [u64; 2] = [16, 1];
 #[derive(Default)]
 pub(crate) struct KeptPages {
     pages: BTreeMap<Vec<u8>, CachedPage>,
-    /// The counters with which the pages of each organisation are valid.
+    /// The counters with which the pages of each organisation are valid, on Citus.
     counters: HashMap<OrganisationId, Counters>,
+    /// The generation of the log with which pages and filters are valid, on other PostgreSQL servers.
+    generation: i64,
     /// The number of the latest transaction.
     transaction: u64,
 }
@@ -35,6 +40,10 @@ pub(super) struct Validity {
     unchecked: HashMap<OrganisationId, Counters>,
     /// The organisations that were checked. Their pages are as they are stored, or as this transaction leaves them.
     checked: HashSet<OrganisationId>,
+    /// The generation of the log with which pages and filters are valid.
+    generation: i64,
+    /// Whether it was compared with that of the log.
+    is_compared: bool,
     /// The number of this transaction.
     pub(super) transaction: u64,
 }
@@ -51,6 +60,8 @@ impl<'c> PageCache<'c> {
             validity: Validity {
                 unchecked: kept.counters,
                 checked: HashSet::new(),
+                generation: kept.generation,
+                is_compared: false,
                 transaction: kept.transaction + 1,
             },
             ..Self::new(connection, filters)
@@ -59,14 +70,27 @@ impl<'c> PageCache<'c> {
 
     /// Drops the kept pages of organisations that others have changed since. These are the counters of locked organisations.
     pub(crate) fn check(&mut self, counters: &HashMap<OrganisationId, Counters>) {
+        if self.connection.citus().is_none() {
+            return;
+        }
         for (&organisation, counters) in counters {
             self.compare(organisation, counters);
         }
     }
 
-    /// As [`Self::check`], for an organisation that is about to be used.
+    /// As [`Self::check`], for an organisation that is about to be used. Without Citus, drops everything if the log was merged since.
     pub(super) fn check_one(&mut self, organisation: OrganisationId) -> Result<(), Fault> {
-        if self.connection.postgres().is_none() || self.validity.checked.contains(&organisation) {
+        if let Some(recent) = self.connection.recent() {
+            if recent.is_on_server() && !std::mem::replace(&mut self.validity.is_compared, true) {
+                let generation = recent.generation()?;
+                if std::mem::replace(&mut self.validity.generation, generation) != generation {
+                    self.kept.clear();
+                    self.filters.clear();
+                }
+            }
+            return Ok(());
+        }
+        if self.validity.checked.contains(&organisation) {
             return Ok(());
         }
         if self.validity.unchecked.contains_key(&organisation) {
@@ -107,7 +131,9 @@ impl<'c> PageCache<'c> {
         let Validity {
             unchecked: mut counters,
             checked,
+            generation,
             transaction,
+            ..
         } = self.validity;
         for organisation in checked {
             match now.remove(&organisation) {
@@ -131,6 +157,7 @@ impl<'c> PageCache<'c> {
         let kept = KeptPages {
             pages,
             counters,
+            generation,
             transaction,
         };
         (kept, self.filters)

@@ -68,21 +68,21 @@ impl PageCache<'_> {
         self.connection.postgres().is_some()
     }
 
-    /// Reads the pages that cover these order keys, in two round trips for every [`PREFETCHED_MAX`] keys.
-    pub(crate) fn prefetch<'k>(
+    /// Reads the pages that cover these keys of the table, in two round trips for every [`PREFETCHED_MAX`] keys.
+    pub(crate) fn prefetch(
         &mut self,
-        wanted: impl IntoIterator<Item = (KeySpace, Vec<&'k str>)>,
+        wanted: impl IntoIterator<Item = (KeySpace, Vec<Vec<u8>>)>,
     ) -> Result<(), Fault> {
         if !self.can_prefetch() {
             return Ok(());
         }
         self.park();
         let (mut together, mut keys) = (Vec::new(), 0);
-        for (key_space, order_keys) in wanted {
+        for (key_space, keys_of_table) in wanted {
             self.check_one(key_space.organisation)?;
-            for order_keys in order_keys.chunks(PREFETCHED_MAX) {
-                together.extend(self.wanted(&key_space, order_keys));
-                keys += order_keys.len();
+            for some in keys_of_table.chunks(PREFETCHED_MAX) {
+                together.extend(self.wanted(&key_space, some));
+                keys += some.len();
                 if keys >= PREFETCHED_MAX {
                     self.prefetch_together(std::mem::take(&mut together))?;
                     keys = 0;
@@ -92,11 +92,29 @@ impl PageCache<'_> {
         self.prefetch_together(together)
     }
 
-    fn wanted(&self, key_space: &KeySpace, order_keys: &[&str]) -> Option<Wanted> {
-        let keys = order_keys.iter().map(|key| key_space.key(key).into_bytes());
-        let mut keys: Vec<_> = keys.collect();
+    /// As [`Self::prefetch`], of sorted keys of several key spaces.
+    pub(crate) fn prefetch_keys<'k>(
+        &mut self,
+        keys: impl Iterator<Item = &'k [u8]>,
+    ) -> Result<(), Fault> {
+        let mut wanted: Vec<(KeySpace, Vec<Vec<u8>>)> = Vec::new();
+        for key in keys {
+            match wanted.last_mut() {
+                Some((key_space, keys)) if key_space.has(key) => keys.push(key.to_vec()),
+                _ => {
+                    let unknown = || Fault::Damaged("a recent change has an unknown key".into());
+                    let key_space = KeySpace::of_key(key).ok_or_else(unknown)?;
+                    wanted.push((key_space, vec![key.to_vec()]));
+                }
+            }
+        }
+        self.prefetch(wanted)
+    }
+
+    fn wanted(&self, key_space: &KeySpace, keys: &[Vec<u8>]) -> Option<Wanted> {
+        let is_missing = |key: &&Vec<u8>| !self.is_cached(key_space, key);
+        let mut keys = Vec::from_iter(keys.iter().filter(is_missing).cloned());
         keys.sort_unstable();
-        keys.retain(|key| !self.is_cached(key_space, key));
         (!keys.is_empty()).then(|| Wanted {
             key_space: key_space.clone(),
             begins: key_space.prefix().as_bytes().to_vec(),

@@ -25,6 +25,9 @@ const DELETE: &str = "delete from order_leaves where first = ?1";
 const DELETE_TOGETHER: &str = "delete from order_leaves leaf using unnest(?1::bytea[], ?2::bigint[]) as gone (first, organisation) \
     where leaf.first = gone.first and leaf.organisation = gone.organisation";
 
+/// Pages that one statement writes, at most: some 4 MiB.
+const WRITTEN_TOGETHER: usize = 1_024;
+
 /// Reads the page that covers a key of the table, with its first key.
 pub(crate) fn find_page(
     connection: &Connection,
@@ -106,6 +109,10 @@ pub(super) fn write_leaves(
         }
         return Ok(());
     };
+    if pages.len() > WRITTEN_TOGETHER {
+        let mut some = pages.chunks(WRITTEN_TOGETHER);
+        return some.try_for_each(|pages| write_leaves(connection, pages, together));
+    }
     let firsts = Vec::from_iter(pages.iter().map(|(first, _)| *first));
     let organisations = pages.iter().map(|(_, page)| i64::from(organisation(page)));
     let organisations: Vec<i64> = organisations.collect();

@@ -22,7 +22,7 @@ static WRITE: Insert<5> = Insert::new(
         ("first", "bigint"),
         ("last", "bigint"),
         ("organisation", "bigint"),
-        ("has_open", "bigint"),
+        ("has_open", "boolean"),
         ("blocks", "bytea"),
     ],
     "on conflict (first) do update set last = excluded.last, has_open = excluded.has_open, blocks = excluded.blocks",
@@ -122,11 +122,13 @@ pub(super) fn add(connection: &Connection, blocks: Vec<NewRow>) -> Result<(), Fa
     let mut packs: Vec<Pack> = Vec::new();
     let mut bytes = 0;
     let mut packed_up_to = BlockId(i64::MIN);
+    // On PostgreSQL, recent changes are merged and deleted in one transaction.
+    let may_be_merged_again = connection.postgres().is_none();
     for new in blocks {
         let id = new.row.head.id;
         let before = packs.last().and_then(|pack| pack.last());
         let follows = before.is_some_and(|before| before.row.head.id.plus(1) == id);
-        if !follows {
+        if !follows && may_be_merged_again {
             packed_up_to = last_of(connection, id)?.max(packed_up_to);
         }
         if id <= packed_up_to {

@@ -1,4 +1,4 @@
-//! Small blocks of the embedded store among its recent changes, before they are in the table.
+//! Small blocks among the recent changes, before they are in the table.
 
 use std::ops::Range;
 

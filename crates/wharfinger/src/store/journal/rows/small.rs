@@ -1,4 +1,4 @@
-//! Small blocks of the embedded store, in order: those of packs, and recent ones.
+//! Small blocks, in order: those of packs, and recent ones.
 
 use std::ops::Range;
 

@@ -42,7 +42,7 @@ impl Store {
     pub async fn check(&self) -> Result<CheckReport, StoreError> {
         let file = match &self.home {
             Home::File(file, _) => Some(file.clone()),
-            Home::Server(_) => None,
+            Home::Server(..) => None,
         };
         let read = move |connection: &Connection| {
             let damage = file.as_deref().map(damage_of_log).transpose()?.flatten();

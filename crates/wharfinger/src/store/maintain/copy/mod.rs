@@ -77,10 +77,14 @@ pub fn copy(
     tell: &mut dyn FnMut(Stage, u64, u64),
 ) -> Result<Copied, StoreError> {
     let source = open_tables_of_store(from).map_err(at(from))?;
-    make_plain(&source).map_err(at(from))?;
+    merge::all_alone(&source).map_err(at(from))?;
     let reading = hold(&source).map_err(at(from))?;
     let target = open_tables(to).map_err(at(to))?;
     prepare(&target).map_err(at(to))?;
+    if target.citus().is_some() {
+        // There are no packs. The transaction is never committed, so the source stays as it is.
+        unpack_all(&reading).map_err(at(from))?;
+    }
     let copying = Copying {
         from,
         source: &reading,
@@ -163,18 +167,6 @@ fn hold(source: &Connection) -> Result<crate::store::engine::driver::Transaction
     // Counting rows can take long. The connection is also idle while the target is slow or is checked.
     reading.lift_bounds()?;
     Ok(reading)
-}
-
-/// Moves what only embedded stores have into the tables that all have: recent changes, and packs of small blocks.
-fn make_plain(source: &Connection) -> Result<(), Fault> {
-    if source.engine() == Engine::Postgres {
-        return Ok(());
-    }
-    merge::all_alone(source)?;
-    let transaction = source.begin(Access::WRITE)?;
-    unpack_all(&transaction)?;
-    transaction.commit()?;
-    Ok(())
 }
 
 fn prepare(target: &Connection) -> Result<(), Fault> {

@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use crate::store::engine::driver::{Connection, Engine};
 use crate::store::engine::fault::Fault;
 
-/// Columns with row checksums. Each engine computes its own.
-const CHECKSUMS: [&str; 4] = ["row_checksum", "intact", "head_checksum", "head_intact"];
+/// Columns that each engine computes itself: checksums of rows, and the transaction of a row.
+const COMPUTED: [&str; 5] = ["row_checksum", "intact", "head_checksum", "head_intact", "transaction_id"];
 
 /// Tables that are not copied, because they describe the store itself.
-const OWN: [&str; 2] = ["copying", "schema_versions"];
-/// Tables that only embedded stores have. Before a copy, what they hold is moved into the others.
-const OF_EMBEDDED: [&str; 2] = ["block_packs", "recent_changes"];
+const OWN: [&str; 4] = ["copying", "schema_versions", "merges", "organisation_locks"];
 
 /// Lists each column of each table: its type, its position in the primary key (from 1, or 0 if it is not part of it), and whether
 /// it is generated.
@@ -87,13 +85,6 @@ pub(crate) fn quoted(name: &str) -> String {
 
 /// All tables to copy, sorted by name.
 pub(crate) fn list(connection: &Connection) -> Result<Vec<Table>, Fault> {
-    let mut tables = list_all(connection)?;
-    tables.retain(|table| !OF_EMBEDDED.contains(&table.name.as_str()));
-    Ok(tables)
-}
-
-/// All tables of the store, sorted by name.
-pub(crate) fn list_all(connection: &Connection) -> Result<Vec<Table>, Fault> {
     let list = match connection.engine() {
         Engine::Sqlite => LIST_EMBEDDED,
         Engine::Postgres => LIST_ON_SERVER,
@@ -109,7 +100,7 @@ pub(crate) fn list_all(connection: &Connection) -> Result<Vec<Table>, Fault> {
             Ok((row.get(0)?, column))
         })?;
     columns.retain(|(table, column)| {
-        !OWN.contains(&table.as_str()) && !CHECKSUMS.contains(&column.name.as_str())
+        !OWN.contains(&table.as_str()) && !COMPUTED.contains(&column.name.as_str())
     });
     columns.sort_by(|(table, column), (table_2, column_2)| {
         (table, &column.name).cmp(&(table_2, &column_2.name))

@@ -374,7 +374,7 @@ impl Erasing<'_> {
                 }
                 Ok(is_small || is_asked_for)
             }
-            Home::Server(_) => vacuum(&home, is_asked_for),
+            Home::Server(..) => vacuum(&home, is_asked_for),
         });
         let compacted = compacting
             .await

@@ -5,9 +5,10 @@ use crate::store::engine::fault::Fault;
 use crate::store::engine::home::Home;
 
 /// Tables with data that can identify a person.
-const TABLES_OF_PERSONS: [&str; 14] = [
+const TABLES_OF_PERSONS: [&str; 16] = [
     "answers",
     "batch_files",
+    "block_packs",
     "blocks",
     "closed_rejections",
     "customers",
@@ -18,6 +19,7 @@ const TABLES_OF_PERSONS: [&str; 14] = [
     "holds",
     "order_leaves",
     "parked_orders",
+    "recent_changes",
     "rejections",
     "stats_log",
 ];

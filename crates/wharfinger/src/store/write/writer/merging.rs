@@ -1,8 +1,9 @@
 //! Transactions without jobs, which merge the recent changes that others have left.
 
 use super::{Finished, Thread, WriteTxn};
-use crate::store::engine::driver::Access;
+use crate::store::engine::driver::{Access, Engine};
 use crate::store::engine::fault::{Fault, Severity};
+use crate::store::write::{merge, merger};
 
 impl Thread {
     /// Merges some of the changes that transactions owe. After a failure the changes stay in the log, and are merged with later ones.
@@ -22,6 +23,14 @@ impl Thread {
                     tracing::warn!(%fault, "Recent changes could not be merged into the tables.");
                 }
             }
+        }
+    }
+
+    /// Merges everything before the connection is closed. On PostgreSQL, what another server is merging stays in the log.
+    pub(super) fn merge_at_the_end(&self) -> Result<(), Fault> {
+        match self.connection.engine() {
+            Engine::Sqlite => merge::all_alone(&self.connection),
+            Engine::Postgres => merger::all(&self.connection).map(drop),
         }
     }
 
