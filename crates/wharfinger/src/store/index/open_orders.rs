@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::store::engine::driver::{Connection, Insert, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
-use crate::store::engine::memtable::Space;
+use crate::store::engine::memtable::{Space, Value};
 use crate::store::format::bitset::Bitset;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::BlockId;
@@ -99,17 +99,17 @@ fn delete(connection: &Connection, block: BlockId) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What was recently changed about the open orders of a block, to be merged: its key, and its value.
-pub(crate) type Changed = (Vec<u8>, Option<Vec<u8>>);
-
-/// Merges what was recently changed about the open orders of blocks, which must be in order: into the packs of small blocks, and
+/// Merges what was recently changed about the open orders of blocks: the key and the value of each, in order: into the packs of small blocks, and
 /// into the table for others. The blocks must be merged before.
-pub(crate) fn merge(connection: &Connection, changed: &[Changed]) -> Result<(), Fault> {
+pub(crate) fn merge<'r>(
+    connection: &Connection,
+    changed: impl Iterator<Item = (&'r [u8], Value<'r>)>,
+) -> Result<(), Fault> {
     let mut packs = packs::Editor::default();
     for (key, value) in changed {
         let unknown = || Fault::Damaged("recently changed open orders are of no block".into());
         let block = BlockId::from_bytes(key).ok_or_else(unknown)?;
-        let of_block = value.as_deref().map(decode).transpose()?;
+        let of_block = value.map(decode).transpose()?;
         let open = of_block.as_ref().map(|(_, open)| open.clone());
         if packs.set_open(connection, block, open.unwrap_or_default())? {
             continue;

@@ -23,7 +23,7 @@ use crate::store::journal::end::Counters;
 const LARGE_BATCH: usize = 64;
 
 /// A recent change: a key of the table, and the order that has it now, if there is one.
-pub(crate) type Change = (Vec<u8>, Option<Vec<u8>>);
+pub(crate) type Change<'r> = (&'r [u8], Value<'r>);
 
 /// The index of a write transaction.
 pub(crate) struct OrderIndex<'c> {
@@ -125,7 +125,7 @@ impl<'c> OrderIndex<'c> {
     }
 
     /// Merges a recent change of the order with a key of the table into its page.
-    pub(crate) fn merge(&mut self, key: &[u8], value: Value<'_>) -> Result<(), Fault> {
+    fn merge(&mut self, key: &[u8], value: Value<'_>) -> Result<(), Fault> {
         let unknown = || Fault::Damaged("a recent change has an unknown key".into());
         let key_space = KeySpace::of_key(key).ok_or_else(unknown)?;
         let Some(value) = value else {
@@ -143,14 +143,14 @@ impl<'c> OrderIndex<'c> {
     }
 
     /// As [`Self::merge`], of many changes, which are sorted by key. On PostgreSQL, reads their pages together.
-    pub(crate) fn merge_together(&mut self, changes: &[Change]) -> Result<(), Fault> {
+    pub(crate) fn merge_together(&mut self, changes: &[Change<'_>]) -> Result<(), Fault> {
         for changes in changes.chunks(PREFETCHED_MAX) {
             if self.can_prefetch() {
-                let keys = changes.iter().map(|(key, _)| key.as_slice());
+                let keys = changes.iter().map(|(key, _)| *key);
                 self.pages.prefetch_keys(keys)?;
             }
             for (key, value) in changes {
-                self.merge(key, value.as_deref())?;
+                self.merge(key, *value)?;
             }
         }
         Ok(())
@@ -203,6 +203,11 @@ impl<'c> OrderIndex<'c> {
     /// Writes all changed pages: at the end of the transaction, or before other code reads the index from the store.
     pub(crate) fn write(&mut self) -> Result<(), Fault> {
         self.pages.write()
+    }
+
+    /// As [`Self::write`], and forgets the pages.
+    pub(crate) fn write_and_forget(&mut self) -> Result<(), Fault> {
+        self.pages.write_and_forget()
     }
 
     /// The order that holds a key.

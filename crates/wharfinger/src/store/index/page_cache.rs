@@ -326,8 +326,7 @@ impl<'c> PageCache<'c> {
             self.drop_unused();
         }
         if self.kept.len() + pages > PAGES_MAX {
-            self.write()?;
-            self.kept.clear();
+            self.write_and_forget()?;
         }
         Ok(())
     }
@@ -367,6 +366,13 @@ impl<'c> PageCache<'c> {
                 (first, CachedPage::new(Page::default(), Until::Unknown))
             }
         })
+    }
+
+    /// Writes all changed pages, and forgets all pages.
+    pub(crate) fn write_and_forget(&mut self) -> Result<(), Fault> {
+        self.write()?;
+        self.kept.clear();
+        Ok(())
     }
 
     /// Writes all changed pages.

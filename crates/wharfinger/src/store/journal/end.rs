@@ -152,6 +152,9 @@ static CREATE: Insert<10> =
 /// changes are merged, whoever has locked the organisation.
 const LOCK_FREE: &str = "select organisation from organisation_locks where organisation = any(?1::bigint[]) \
     order by organisation for update skip locked";
+/// The same, and only counts the rows. They are nearly always all, so their ids need not be sent.
+static LOCK_AND_COUNT: LazyLock<String> =
+    LazyLock::new(|| format!("select count(*) from ({LOCK_FREE}) as locked"));
 const LOCKS_OF: &str =
     "select organisation from organisation_locks where organisation = any(?1::bigint[])";
 const CREATE_LOCKS: &str = "insert into organisation_locks (organisation) select unnest(?1::bigint[]) on conflict do nothing";
@@ -216,6 +219,12 @@ pub(crate) fn lock_free_counters(
     }
     if session.is_citus() {
         return lock_on_citus(connection, organisations);
+    }
+    let count = session.prepare(&LOCK_AND_COUNT)?;
+    let count = count.query_arrays(&[&ids(organisations)])?;
+    let count: Option<i64> = count.first().map(|row| Row::Postgres(row).get(0)).transpose()?;
+    if count == i64::try_from(organisations.len()).ok() {
+        return read_all_counters(connection, organisations);
     }
     let mut locked = lock_rows(session, organisations)?;
     if locked.len() < organisations.len() {
@@ -405,7 +414,7 @@ fn organisation_of(key: &[u8]) -> Result<OrganisationId, Damage> {
 }
 
 /// Merges recently changed counters into the table, each under the key of its organisation.
-pub(crate) fn merge(connection: &Connection, changed: &[(Vec<u8>, Vec<u8>)]) -> Result<(), Fault> {
+pub(crate) fn merge(connection: &Connection, changed: &[(&[u8], &[u8])]) -> Result<(), Fault> {
     let mut counters = Vec::with_capacity(changed.len());
     for (key, value) in changed {
         counters.push((organisation_of(key)?, Counters::decode(value)?));

@@ -5,7 +5,7 @@ use super::writer::Writer;
 use crate::store::api::StoreError;
 use crate::store::engine::driver::{Access, Connection};
 use crate::store::engine::fault::Fault;
-use crate::store::engine::memtable::Space;
+use crate::store::engine::memtable::{Space, Value};
 use crate::store::index::open_orders;
 use crate::store::journal::{end, rows};
 use crate::store::stock::overlay::Kept;
@@ -18,6 +18,8 @@ const LARGE_KEYS: usize = 4_096;
 const SLICE_KEYS: usize = 1_024;
 /// Changes that a transaction merges that does nothing else, when others wait for the end of all of it.
 const KEYS_TOGETHER: usize = 8_192;
+/// Changes that are merged at a time in a transaction that merges everything.
+const PART_KEYS: usize = 4_096;
 /// Changes that transactions may owe, at most. With more, the writer merges before it does anything else.
 pub(super) const OWED_MAX: usize = 32_768;
 
@@ -84,7 +86,10 @@ pub(crate) fn all_alone(connection: &Connection) -> Result<(), Fault> {
 pub(super) fn everything(txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
     if let Some(recent) = txn.connection.recent() {
         recent.merge_all()?;
-        merge(txn, usize::MAX)?;
+        // In parts, so that they take little memory.
+        while merge(txn, PART_KEYS)? {
+            txn.index.write_and_forget()?;
+        }
     }
     Ok(())
 }
@@ -121,23 +126,22 @@ fn merge(txn: &mut WriteTxn<'_>, keys_max: usize) -> Result<bool, Fault> {
     let Some(recent) = txn.connection.recent() else {
         return Ok(false);
     };
-    let (mut blocks, mut counters) = (Vec::new(), Vec::new());
-    let (mut orders, mut open) = (Vec::new(), Vec::new());
-    let is_merging = recent.merge(keys_max, |space, key, value| {
-        match (space, value) {
-            (Space::Index, value) => orders.push((key.to_vec(), value.map(<[u8]>::to_vec))),
-            (Space::Open, value) => open.push((key.to_vec(), value.map(<[u8]>::to_vec))),
-            (Space::Blocks, Some(value)) => blocks.push(value.to_vec()),
-            (Space::Counters, Some(value)) => counters.push((key.to_vec(), value.to_vec())),
-            (Space::Blocks | Space::Counters, None) => {
-                return Err(Fault::Damaged("a recent change removes what stays".into()));
-            }
-        }
-        Ok(())
-    })?;
-    txn.index.merge_together(&orders)?;
-    rows::merge(txn.connection, &blocks)?;
-    open_orders::merge(txn.connection, &open)?;
-    end::merge(txn.connection, &counters)?;
-    Ok(is_merging)
+    recent.merge(keys_max, |changes| {
+        let of = |space: Space| {
+            let of_space = changes.iter().filter(move |(of, ..)| *of == space);
+            of_space.map(|(_, key, value)| (*key, *value))
+        };
+        txn.index.merge_together(&Vec::from_iter(of(Space::Index)))?;
+        let blocks = of(Space::Blocks).map(|of| stays(of).map(|(_, value)| value));
+        rows::merge(txn.connection, &blocks.collect::<Result<Vec<_>, _>>()?)?;
+        open_orders::merge(txn.connection, of(Space::Open))?;
+        let counters = of(Space::Counters).map(stays);
+        end::merge(txn.connection, &counters.collect::<Result<Vec<_>, _>>()?)
+    })
+}
+
+/// A change of what is never removed.
+fn stays<'r>((key, value): (&'r [u8], Value<'r>)) -> Result<(&'r [u8], &'r [u8]), Fault> {
+    let value = value.ok_or_else(|| Fault::Damaged("a recent change removes what stays".into()))?;
+    Ok((key, value))
 }

@@ -86,11 +86,16 @@ pub(crate) struct Memtable {
     is_current: Cell<bool>,
     /// The changes of this transaction.
     pending: RefCell<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+    /// Whether this transaction merges the runs that all connections share. Only on PostgreSQL.
+    is_merger: Cell<bool>,
     /// How far this transaction has merged runs into the tables, if it has.
     merged: RefCell<Option<Merged>>,
     /// Whether it has deleted all merged rows of the log.
     has_deleted: Cell<bool>,
 }
+
+/// A change: what it is about, its key, and its value.
+pub(crate) type Change<'r> = (Space, &'r [u8], Value<'r>);
 
 /// How far runs are merged into the tables: up to a key, or to the end.
 type Merged = Option<Vec<u8>>;
@@ -121,6 +126,7 @@ impl Memtable {
             shared,
             state: Cell::new(InTransaction::No),
             is_current: Cell::new(false),
+            is_merger: Cell::new(false),
             pending: RefCell::default(),
             merged: RefCell::default(),
             has_deleted: Cell::new(false),
@@ -142,10 +148,11 @@ impl Memtable {
     /// Drops the changes of the transaction, and the runs: an idle connection must not hold old ones.
     pub(crate) fn roll_back(&self) {
         if self.state.replace(InTransaction::No) == InTransaction::Writing
-            && self.merged.borrow().is_some()
+            && self.is_merger.get()
         {
             self.shared.stop_merging();
         }
+        self.is_merger.set(false);
         self.is_current.set(false);
         self.runs.take();
         self.pending.borrow_mut().clear();
@@ -201,7 +208,7 @@ impl Memtable {
     pub(crate) fn committed(&self, committed: Committed) {
         if self.state.get() == InTransaction::Writing {
             let runs = self.runs.take();
-            if self.merged.take().is_some() {
+            if self.is_merger.take() {
                 self.shared.merged(&runs);
             }
             if let Some(run) = committed.run {
@@ -426,6 +433,7 @@ impl<'c> Recent<'c> {
         if let Place::Server(_) = self.log {
             if let Some(merging) = self.memtable.shared.begin_merging(&runs) {
                 *runs = merging;
+                self.memtable.is_merger.set(true);
             }
             return Ok(None);
         }
@@ -443,9 +451,12 @@ impl<'c> Recent<'c> {
     pub(crate) fn merge(
         &self,
         keys_max: usize,
-        mut write: impl FnMut(Space, &[u8], Value<'_>) -> Result<(), Fault>,
+        write: impl FnOnce(&[Change<'_>]) -> Result<(), Fault>,
     ) -> Result<bool, Fault> {
         self.memtable.make_current(self.log)?;
+        if self.is_on_server() && !self.memtable.is_merger.get() {
+            return Ok(false);
+        }
         let runs = Arc::clone(&self.memtable.runs.borrow());
         let Some(last) = runs.last_merging() else {
             return Ok(false);
@@ -455,11 +466,13 @@ impl<'c> Recent<'c> {
             Some(Some(position)) => runs.merging(Some(position)),
             Some(None) => return Ok(false),
         };
+        let mut changes = Vec::new();
         for (key, value) in ordered.by_ref().take(keys_max) {
             let (&space, key) = key.split_first().unwrap_or((&0, &[]));
             let unknown = || Fault::Damaged("a recent change is of an unknown kind".into());
-            write(Space::of(space).ok_or_else(unknown)?, key, value)?;
+            changes.push((Space::of(space).ok_or_else(unknown)?, key, value));
         }
+        write(&changes)?;
         let next = ordered.next().map(|(key, _)| key.to_owned());
         if next.is_none() {
             match self.log {

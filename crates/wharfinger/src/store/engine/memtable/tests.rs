@@ -75,11 +75,13 @@ fn all(connection: &Connection, tables: &Model) -> Model {
 /// Merges some changes into the tables, as a step says.
 fn merge(step: &Step, recent: Recent<'_>, tables: &mut Model) {
     let mut merge = |keys_max| {
-        let merged = recent.merge(keys_max, |_, key, value| {
-            match value {
-                Some(value) => tables.insert(key.to_vec(), value.to_vec()),
-                None => tables.remove(key),
-            };
+        let merged = recent.merge(keys_max, |changes| {
+            for (_, key, value) in changes {
+                match value {
+                    Some(value) => tables.insert(key.to_vec(), value.to_vec()),
+                    None => tables.remove(*key),
+                };
+            }
             Ok(())
         });
         merged.expect("it can be merged")

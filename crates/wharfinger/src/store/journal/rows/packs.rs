@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::NewRow;
+use super::encoding::Encoded;
 use crate::store::engine::driver::{Connection, Insert, OptionalExtension, Row, ToValue, Value};
 use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
@@ -85,7 +86,13 @@ pub(crate) fn block(connection: &Connection, id: BlockId) -> Result<Option<NewRo
     Ok(place_of(&pack, id).map(|at| pack.swap_remove(at)))
 }
 
-fn write(connection: &Connection, packs: &[Pack]) -> Result<(), Fault> {
+fn write(connection: &Connection, pack: &Pack) -> Result<(), Fault> {
+    let blocks = Vec::from_iter(pack.iter().map(NewRow::encode));
+    let encoded = blocks.iter().map(|bytes| Encoded::new(bytes));
+    write_encoded(connection, &[encoded.collect::<Result<_, _>>()?])
+}
+
+fn write_encoded(connection: &Connection, packs: &[Vec<Encoded<'_>>]) -> Result<(), Fault> {
     let mut rows = Vec::with_capacity(packs.len());
     let (mut plain, mut packed) = (Vec::new(), Vec::new());
     for blocks in packs {
@@ -93,16 +100,14 @@ fn write(connection: &Connection, packs: &[Pack]) -> Result<(), Fault> {
             continue;
         };
         plain.clear();
-        for new in blocks {
-            let block = new.encode();
-            write_number(&mut plain, block.len() as u64);
-            plain.extend_from_slice(&block);
+        for block in blocks {
+            write_number(&mut plain, block.bytes.len() as u64);
+            plain.extend_from_slice(block.bytes);
         }
         let begins = packed.len();
         pack(&mut packed, &plain);
-        let has_open = blocks.iter().any(|new| !new.new.0.is_empty());
-        let ids = (first.row.head.id, last.row.head.id);
-        rows.push((ids, has_open, begins..packed.len()));
+        let has_open = blocks.iter().any(|block| block.has_open);
+        rows.push(((first.id, last.id), has_open, begins..packed.len()));
     }
     let rows = rows.iter();
     let rows = rows.map(|((first, last), has_open, range)| {
@@ -118,35 +123,34 @@ fn write(connection: &Connection, packs: &[Pack]) -> Result<(), Fault> {
 }
 
 /// Puts blocks into packs: in the order of their ids, without those that are in packs already.
-pub(super) fn add(connection: &Connection, blocks: Vec<NewRow>) -> Result<(), Fault> {
-    let mut packs: Vec<Pack> = Vec::new();
+pub(super) fn add(connection: &Connection, blocks: Vec<Encoded<'_>>) -> Result<(), Fault> {
+    let mut packs: Vec<Vec<Encoded<'_>>> = Vec::new();
     let mut bytes = 0;
     let mut packed_up_to = BlockId(i64::MIN);
     // On PostgreSQL, recent changes are merged and deleted in one transaction.
     let may_be_merged_again = connection.postgres().is_none();
-    for new in blocks {
-        let id = new.row.head.id;
+    for block in blocks {
         let before = packs.last().and_then(|pack| pack.last());
-        let follows = before.is_some_and(|before| before.row.head.id.plus(1) == id);
+        let follows = before.is_some_and(|before| before.id.plus(1) == block.id);
         if !follows && may_be_merged_again {
-            packed_up_to = last_of(connection, id)?.max(packed_up_to);
+            packed_up_to = last_of(connection, block.id)?.max(packed_up_to);
         }
-        if id <= packed_up_to {
+        if block.id <= packed_up_to {
             continue;
         }
-        let size = new.row.bytes();
+        let size = block.bytes.len();
         match packs.last_mut() {
             Some(pack) if follows && pack.len() < BLOCKS_MAX && bytes + size <= BYTES_MAX => {
-                pack.push(new);
+                pack.push(block);
                 bytes += size;
             }
             Some(_) | None => {
-                packs.push(vec![new]);
+                packs.push(vec![block]);
                 bytes = size;
             }
         }
     }
-    write(connection, &packs)
+    write_encoded(connection, &packs)
 }
 
 /// The last block of the pack with the greatest first block that is not behind the last block of an organisation.
@@ -196,7 +200,7 @@ impl Editor {
     /// Writes the pack that was changed last.
     pub(crate) fn write(&mut self, connection: &Connection) -> Result<(), Fault> {
         let pack = std::mem::take(&mut self.pack);
-        write(connection, &[pack])
+        write(connection, &pack)
     }
 }
 
@@ -212,7 +216,7 @@ pub(super) fn delete(connection: &Connection, id: BlockId) -> Result<bool, Fault
     pack.drain(..=at);
     let delete = "delete from block_packs where first = ?1";
     connection.prepare_cached(delete)?.execute([first.0])?;
-    write(connection, &[pack])?;
+    write(connection, &pack)?;
     Ok(true)
 }
 

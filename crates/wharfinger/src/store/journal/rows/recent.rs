@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::encoding::Encoded;
 use super::{NewRow, packs};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
@@ -59,7 +60,7 @@ pub(crate) fn between(
 }
 
 /// Merges recent blocks into packs. They must be in the order of their ids.
-pub(crate) fn merge(connection: &Connection, encoded: &[Vec<u8>]) -> Result<(), Fault> {
-    let blocks = encoded.iter().map(|bytes| NewRow::decode(bytes));
+pub(crate) fn merge(connection: &Connection, encoded: &[&[u8]]) -> Result<(), Fault> {
+    let blocks = encoded.iter().map(|bytes| Encoded::new(bytes));
     packs::add(connection, blocks.collect::<Result<_, _>>()?)
 }

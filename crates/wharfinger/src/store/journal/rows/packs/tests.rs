@@ -61,6 +61,12 @@ fn numbers(connection: &Connection, blocks: Range<BlockId>, how: (bool, bool)) -
     found
 }
 
+fn add(connection: &Connection, blocks: Vec<NewRow>) -> Result<(), Fault> {
+    let encoded = Vec::from_iter(blocks.iter().map(NewRow::encode));
+    let encoded = encoded.iter().map(|bytes| Encoded::new(bytes));
+    super::add(connection, encoded.collect::<Result<_, _>>()?)
+}
+
 fn assert_sound(connection: &Connection, packs: i64) {
     check(connection, |fault| panic!("{fault}")).expect("it can be read");
     let count = "select count(*) from block_packs";
