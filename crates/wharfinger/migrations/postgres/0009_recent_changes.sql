@@ -14,7 +14,8 @@ create index recent_changes_transaction on recent_changes (transaction_id);
 
 -- How often recent changes were merged into the tables, each time all that the merging server knew.
 create table merges (
-    generation bigint not null primary key
+    generation bigint not null primary key,
+    row_checksum bigint not null generated always as (hash_record_extended(row(generation), 0)) stored
 );
 
 insert into merges (generation) values (0);
@@ -35,7 +36,8 @@ create index block_packs_open on block_packs (first) where has_open;
 -- A transaction locks the rows of the organisations that it writes to. They are never changed, so the merging of counters need not
 -- wait for them.
 create table organisation_locks (
-    organisation bigint not null primary key
+    organisation bigint not null primary key,
+    row_checksum bigint not null generated always as (hash_record_extended(row(organisation), 0)) stored
 );
 
 insert into organisation_locks (organisation) select organisation from counters;

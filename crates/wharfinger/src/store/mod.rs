@@ -79,8 +79,8 @@ pub use self::open::Options;
 pub use self::prepare::Submission;
 pub use self::receipts::mending::{MayMend, Mending};
 use self::write::job::Task;
-use self::write::txn::WriteTxn;
 use self::write::merger::Merger;
+use self::write::txn::WriteTxn;
 use self::write::writer::Writer;
 
 /// The store: orders, receipts, events, organisations and keys.

@@ -103,7 +103,10 @@ impl GreatestKeys {
     /// were.
     pub(super) fn end(&mut self, now: &HashMap<OrganisationId, Counters>) {
         for organisation in std::mem::take(&mut self.compared) {
-            match (self.organisations.get_mut(&organisation), now.get(&organisation)) {
+            match (
+                self.organisations.get_mut(&organisation),
+                now.get(&organisation),
+            ) {
                 (Some(of), Some(now)) => of.end = Some(now.end()),
                 // It was not locked.
                 (Some(_), None) => drop(self.organisations.remove(&organisation)),

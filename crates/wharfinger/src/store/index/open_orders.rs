@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::store::engine::driver::{Connection, Insert, OptionalExtension, params};
+use crate::store::engine::driver::{Connection, Engine, Insert, OptionalExtension, params};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::memtable::{Space, Value};
 use crate::store::format::bitset::Bitset;
@@ -21,6 +21,12 @@ static WRITE: Insert<4> = Insert::new(
     "open_orders",
     OPEN_COLUMNS,
     "on conflict (block) do update set ordinals = excluded.ordinals",
+);
+/// On PostgreSQL, the primary key has two columns.
+static WRITE_ON_SERVER: Insert<4> = Insert::new(
+    "open_orders",
+    OPEN_COLUMNS,
+    "on conflict (block, organisation) do update set ordinals = excluded.ordinals",
 );
 
 /// The dialect of a block, and its open orders.
@@ -125,7 +131,11 @@ pub(crate) fn merge<'r>(
 fn write(connection: &Connection, open: &[(BlockId, OfBlock)]) -> Result<(), Fault> {
     let rows = open.iter();
     let rows = rows.map(|(block, (dialect, open))| open_values(*block, dialect, open));
-    Ok(connection.insert_all(&WRITE, rows)?)
+    let write = match connection.engine() {
+        Engine::Sqlite => &WRITE,
+        Engine::Postgres => &WRITE_ON_SERVER,
+    };
+    Ok(connection.insert_all(write, rows)?)
 }
 
 /// Blocks whose open orders were recently changed, each with its dialect: `None` if no order is open.

@@ -222,7 +222,10 @@ pub(crate) fn lock_free_counters(
     }
     let count = session.prepare(&LOCK_AND_COUNT)?;
     let count = count.query_arrays(&[&ids(organisations)])?;
-    let count: Option<i64> = count.first().map(|row| Row::Postgres(row).get(0)).transpose()?;
+    let count: Option<i64> = count
+        .first()
+        .map(|row| Row::Postgres(row).get(0))
+        .transpose()?;
     if count == i64::try_from(organisations.len()).ok() {
         return read_all_counters(connection, organisations);
     }
@@ -230,12 +233,16 @@ pub(crate) fn lock_free_counters(
     if locked.len() < organisations.len() {
         let all = session.prepare(LOCKS_OF)?;
         let all = all.query_arrays(&[&ids(organisations)])?;
-        let all = all.iter().map(|row| Row::Postgres(row).get(0).map(OrganisationId));
+        let all = all
+            .iter()
+            .map(|row| Row::Postgres(row).get(0).map(OrganisationId));
         let all: HashSet<_> = all.collect::<Result<_, _>>()?;
         let missing = organisations.iter().copied();
         let missing = Vec::from_iter(missing.filter(|id| !all.contains(id)));
         if !missing.is_empty() {
-            session.prepare(CREATE_LOCKS)?.execute_arrays(&[&ids(&missing)])?;
+            session
+                .prepare(CREATE_LOCKS)?
+                .execute_arrays(&[&ids(&missing)])?;
             locked.extend(lock_rows(session, &missing)?);
         }
     }
@@ -248,8 +255,12 @@ fn lock_rows(
     session: &Session,
     organisations: &[OrganisationId],
 ) -> Result<Vec<OrganisationId>, Fault> {
-    let rows = session.prepare(LOCK_FREE)?.query_arrays(&[&ids(organisations)])?;
-    let locked = rows.iter().map(|row| Row::Postgres(row).get(0).map(OrganisationId));
+    let rows = session
+        .prepare(LOCK_FREE)?
+        .query_arrays(&[&ids(organisations)])?;
+    let locked = rows
+        .iter()
+        .map(|row| Row::Postgres(row).get(0).map(OrganisationId));
     Ok(locked.collect::<Result<_, _>>()?)
 }
 

@@ -131,7 +131,8 @@ fn merge(txn: &mut WriteTxn<'_>, keys_max: usize) -> Result<bool, Fault> {
             let of_space = changes.iter().filter(move |(of, ..)| *of == space);
             of_space.map(|(_, key, value)| (*key, *value))
         };
-        txn.index.merge_together(&Vec::from_iter(of(Space::Index)))?;
+        txn.index
+            .merge_together(&Vec::from_iter(of(Space::Index)))?;
         let blocks = of(Space::Blocks).map(|of| stays(of).map(|(_, value)| value));
         rows::merge(txn.connection, &blocks.collect::<Result<Vec<_>, _>>()?)?;
         open_orders::merge(txn.connection, of(Space::Open))?;

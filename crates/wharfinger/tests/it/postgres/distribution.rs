@@ -8,7 +8,12 @@ use crate::support::server::program;
 
 /// Tables that stay on the coordinator: the schema version, the progress of a copy, what is kept of destinations, and sessions of the
 /// console.
-const ALONE: [&str; 7] = [
+const ALONE: [&str; 11] = [
+    // Not used on Citus.
+    "block_packs",
+    "merges",
+    "organisation_locks",
+    "recent_changes",
     "console_sessions",
     "schema_versions",
     "copying",

@@ -72,7 +72,7 @@ fn who_waits_too_long_for_a_table_is_told_to_come_again() {
     let (_cluster, data) = own_cluster();
     let server = Server::start(data.path());
     submit(&server, "TRK001", &[order("A")]);
-    let lock = "lock table order_leaves, blocks in access exclusive mode";
+    let lock = "lock table recent_changes, order_leaves, blocks in access exclusive mode";
     let answers = while_locked(data.path(), lock, || {
         std::thread::scope(|scope| {
             let write = scope.spawn(|| server.send(&one("B")));

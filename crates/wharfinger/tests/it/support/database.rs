@@ -298,7 +298,13 @@ pub(crate) struct Session(Option<Client>);
 
 impl Session {
     fn connect(url: &str) -> Self {
-        let client = apart(|| Client::connect(url, NoTls).expect("a connection"));
+        let client = apart(|| {
+            let mut client = Client::connect(url, NoTls).expect("a connection");
+            // As servers of this version, it may change counters.
+            let setting = "set wharfinger.recent_changes = on";
+            client.batch_execute(setting).expect("it can be set");
+            client
+        });
         Self(Some(client))
     }
 

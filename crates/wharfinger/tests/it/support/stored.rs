@@ -9,7 +9,7 @@ use wharfinger_core::dialect::{OrderQuery, StoredOrder};
 use wharfinger_core::order::ids::BatchId;
 
 use super::client::Response;
-use super::database::{Cell, Database, open_store};
+use super::database::{Cell, Database, is_on_postgres, open_store};
 
 /// Opens the store while `look` runs.
 pub(crate) fn look<T>(data: &Path, look: impl AsyncFnOnce(&Store) -> T) -> T {
@@ -29,6 +29,13 @@ pub(crate) fn settled(data: &Path) -> Database {
     let make_plain = || look(data, async |store| store.make_plain().await);
     let made = std::thread::scope(|scope| scope.spawn(make_plain).join());
     made.unwrap().expect("recent changes can be merged");
+    Database::of(data)
+}
+
+/// As [`settled`], but blocks stay in packs.
+pub(crate) fn merged(data: &Path) -> Database {
+    let merge = || look(data, async |store| store.settle().await);
+    std::thread::scope(|scope| scope.spawn(merge).join()).unwrap();
     Database::of(data)
 }
 
@@ -97,7 +104,8 @@ pub(crate) fn all_orders(data: &Path, code: &str, dialect: &'static str) -> Vec<
 }
 
 /// Tables that a server changes by itself: times of last use, deliveries, and statistics, which are rolled up.
-const OF_THE_SERVER: [&str; 7] = [
+const OF_THE_SERVER: [&str; 8] = [
+    "merges",
     "keys",
     "destination_progress",
     "parked_orders",
@@ -109,7 +117,11 @@ const OF_THE_SERVER: [&str; 7] = [
 
 /// Every row of every table except those that a server changes by itself.
 pub(crate) fn rows(data: &Path) -> Vec<(String, Vec<Vec<Cell>>)> {
-    let mut database = Database::of(data);
+    // On PostgreSQL, recent changes are merged when nobody writes.
+    let mut database = match is_on_postgres() {
+        true => merged(data),
+        false => Database::of(data),
+    };
     let mut tables = Vec::new();
     for name in database.tables() {
         if !OF_THE_SERVER.contains(&name.as_str()) {

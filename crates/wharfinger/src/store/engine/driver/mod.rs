@@ -146,7 +146,11 @@ impl Connection {
     pub(crate) fn shared_runs(&self) -> SharedRuns {
         match self {
             Self::Sqlite(of) => of.memtable.shared(),
-            Self::Postgres(of) => of.memtable.as_ref().map(Memtable::shared).unwrap_or_default(),
+            Self::Postgres(of) => of
+                .memtable
+                .as_ref()
+                .map(Memtable::shared)
+                .unwrap_or_default(),
         }
     }
 

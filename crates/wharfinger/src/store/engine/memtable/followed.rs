@@ -63,7 +63,8 @@ impl Followed {
     pub(super) fn read_before(&mut self, oldest: i64) {
         if oldest > self.oldest {
             self.oldest = oldest;
-            self.others.retain(|(transaction, _)| *transaction >= oldest);
+            self.others
+                .retain(|(transaction, _)| *transaction >= oldest);
         }
     }
 

@@ -78,11 +78,7 @@ pub(super) fn compare(
 }
 
 /// Adds the rows that the runs lack.
-fn read_into(
-    connection: &Connection,
-    runs: &mut Runs,
-    keys_max: usize,
-) -> Result<(), Fault> {
+fn read_into(connection: &Connection, runs: &mut Runs, keys_max: usize) -> Result<(), Fault> {
     let log = runs.log();
     let mut after = log.numbers.map_or(log.merged, |(_, last)| last);
     let select = "select number, changes from recent_changes where number > ?1 and sound(recent_changes.intact) \

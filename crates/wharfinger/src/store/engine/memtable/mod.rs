@@ -147,9 +147,7 @@ impl Memtable {
 
     /// Drops the changes of the transaction, and the runs: an idle connection must not hold old ones.
     pub(crate) fn roll_back(&self) {
-        if self.state.replace(InTransaction::No) == InTransaction::Writing
-            && self.is_merger.get()
-        {
+        if self.state.replace(InTransaction::No) == InTransaction::Writing && self.is_merger.get() {
             self.shared.stop_merging();
         }
         self.is_merger.set(false);

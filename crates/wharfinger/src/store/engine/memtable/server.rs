@@ -12,7 +12,8 @@ use crate::store::format::varint::unpack;
 /// The rows that were not read yet, unless rows were merged since. The first columns are always there.
 const READ: &str = "select generation, cast(cast(pg_snapshot_xmin(pg_current_snapshot()) as text) as bigint), \
     number, transaction_id, changes from merges left join recent_changes \
-    on generation = ?1 and transaction_id >= ?2 and number <> all(?3::bigint[]) and sound(recent_changes.intact) order by number";
+    on generation = ?1 and transaction_id >= ?2 and number <> all(?3::bigint[]) and sound(recent_changes.intact) \
+    where sound(merges.intact) order by number";
 const ADD: &str = "insert into recent_changes (number, changes) values (nextval('recent_numbers'), ?1) returning number, transaction_id";
 const DELETE: &str = "delete from recent_changes where number = any(?1::bigint[])";
 const MERGED: &str = "update merges set generation = generation + 1";
@@ -64,7 +65,10 @@ pub(super) fn read_into(
 /// Adds a row. Returns its transaction and its number.
 pub(super) fn add(connection: &Session, packed: &[u8]) -> driver::Result<(i64, i64)> {
     let rows = connection.prepare(ADD)?.query_arrays(&[&packed])?;
-    let row = rows.first().map(Row::Postgres).ok_or(driver::Error::NoRows)?;
+    let row = rows
+        .first()
+        .map(Row::Postgres)
+        .ok_or(driver::Error::NoRows)?;
     Ok((row.get(1)?, row.get(0)?))
 }
 

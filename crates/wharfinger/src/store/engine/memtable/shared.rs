@@ -98,11 +98,15 @@ impl SharedRuns {
     /// Publishes the row that a transaction has added to the log, after its commit. `runs` are what it saw.
     pub(super) fn add(&self, runs: &Arc<Runs>, id: (i64, i64), run: Run) {
         self.change(|ours| {
-            if ours.followed.generation < runs.followed.generation {
+            let generation = runs.followed.generation;
+            if ours.followed.generation < generation {
                 *ours = Arc::clone(runs);
             }
-            // If the rows that it has read were merged since, its own was not: it was committed later.
-            Arc::make_mut(ours).take_in(&[(id, Arc::new(run))], 0);
+            // If rows were merged since, this one may have been among them, and a later change of its keys may have been read. If it
+            // is still in the log, it will be read there.
+            if ours.followed.generation == generation {
+                Arc::make_mut(ours).take_in(&[(id, Arc::new(run))], 0);
+            }
         });
     }
 
@@ -146,14 +150,21 @@ impl SharedRuns {
     pub(crate) fn pause(&self, at_most: Duration) {
         let is_open = |state: &mut State| !state.is_closed;
         // Whether the time has passed does not matter.
-        drop(self.state.1.wait_timeout_while(self.lock(), at_most, is_open));
+        drop(
+            self.state
+                .1
+                .wait_timeout_while(self.lock(), at_most, is_open),
+        );
     }
 
     /// Waits at most so long while there are far more keys than are merged together, because merging fails or is slower than
     /// adding. Returns whether there still are.
     pub(crate) fn is_full_for(&self, at_most: Duration) -> bool {
         let is_full = |state: &mut State| state.runs.has(FULL_KEYS);
-        let waited = self.state.1.wait_timeout_while(self.lock(), at_most, is_full);
+        let waited = self
+            .state
+            .1
+            .wait_timeout_while(self.lock(), at_most, is_full);
         waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 

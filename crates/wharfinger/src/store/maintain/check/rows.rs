@@ -6,7 +6,7 @@ use crate::store::maintain::copy::tables::{self, quoted};
 
 /// Checks every row.
 pub(super) fn check(check: &mut Check<'_>) -> Result<(), Fault> {
-    for table in tables::list(check.connection)? {
+    for table in tables::list_all(check.connection)? {
         let name = quoted(&table.name);
         let select = format!("select count(*) from {name} where not {name}.intact");
         let damaged: i64 = check.connection.query_row(&select, (), |row| row.get(0))?;

@@ -6,10 +6,18 @@ use crate::store::engine::driver::{Connection, Engine};
 use crate::store::engine::fault::Fault;
 
 /// Columns that each engine computes itself: checksums of rows, and the transaction of a row.
-const COMPUTED: [&str; 5] = ["row_checksum", "intact", "head_checksum", "head_intact", "transaction_id"];
+const COMPUTED: [&str; 5] = [
+    "row_checksum",
+    "intact",
+    "head_checksum",
+    "head_intact",
+    "transaction_id",
+];
 
 /// Tables that are not copied, because they describe the store itself.
-const OWN: [&str; 4] = ["copying", "schema_versions", "merges", "organisation_locks"];
+const OWN: [&str; 2] = ["copying", "schema_versions"];
+/// Tables that are not copied, because they are about the transactions of a PostgreSQL database.
+const OF_TRANSACTIONS: [&str; 2] = ["merges", "organisation_locks"];
 
 /// Lists each column of each table: its type, its position in the primary key (from 1, or 0 if it is not part of it), and whether
 /// it is generated.
@@ -85,6 +93,13 @@ pub(crate) fn quoted(name: &str) -> String {
 
 /// All tables to copy, sorted by name.
 pub(crate) fn list(connection: &Connection) -> Result<Vec<Table>, Fault> {
+    let mut tables = list_all(connection)?;
+    tables.retain(|table| !OF_TRANSACTIONS.contains(&table.name.as_str()));
+    Ok(tables)
+}
+
+/// All tables of the store, sorted by name.
+pub(crate) fn list_all(connection: &Connection) -> Result<Vec<Table>, Fault> {
     let list = match connection.engine() {
         Engine::Sqlite => LIST_EMBEDDED,
         Engine::Postgres => LIST_ON_SERVER,
