@@ -56,7 +56,8 @@ pub struct Exporting {
 /// # Errors
 /// The endpoint is not a URL, or a header cannot be sent.
 pub fn start(settings: &Settings) -> Result<Option<Exporting>> {
-    let of_environment = || std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty());
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let of_environment = || variable(ENDPOINT);
     let Some(endpoint) = settings.otlp_endpoint.clone().or_else(of_environment) else {
         return Ok(None);
     };
@@ -71,8 +72,8 @@ pub fn start(settings: &Settings) -> Result<Option<Exporting>> {
     let client = Client::new(reach.into(), &url)
         // Not the URL: it may have a password.
         .map_err(|_| anyhow::anyhow!("cannot use the OTLP endpoint: write http://HOST:PORT or https://HOST, without a user and a query; credentials go into {HEADERS}"))?;
-    let headers = std::env::var(HEADERS).unwrap_or_default();
-    let name = std::env::var(SERVICE_NAME).ok();
+    let headers = variable(HEADERS).unwrap_or_default();
+    let name = variable(SERVICE_NAME);
     let (stop, stopped) = watch::channel(false);
     let exporter = Exporter {
         client,

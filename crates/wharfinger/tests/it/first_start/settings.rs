@@ -3,10 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use clap::CommandFactory as _;
+use wharfinger::cli::Cli;
+
 use crate::support::client::Request;
 use crate::support::database;
 use crate::support::fixture;
-use crate::support::server::{Server, program};
+use crate::support::server::{Server, program, sentence};
 use crate::support::v1;
 
 fn get(server: &Server, path: &str) -> u16 {
@@ -105,4 +108,54 @@ fn sighup_ends_no_server_and_changes_no_setting() {
     }
     server.terminate();
     assert!(server.wait().0.success());
+}
+
+/// Variables that a command reads by itself, besides those of its options.
+const OTHER_VARIABLES: [&str; 8] = [
+    "WHARFINGER_KEY",
+    "WHARFINGER_PROFILES",
+    "WHARFINGER_DATABASE_PASSWORD",
+    "WHARFINGER_LISTEN_SECRET",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_SERVICE_NAME",
+    "NOTIFY_SOCKET",
+];
+
+fn variables_of(command: &clap::Command, found: &mut Vec<String>) {
+    let variables = command.get_arguments().filter_map(clap::Arg::get_env);
+    found.extend(variables.map(|name| name.to_string_lossy().into_owned()));
+    for below in command.get_subcommands() {
+        variables_of(below, found);
+    }
+}
+
+/// As in a file of settings whose values were deleted.
+#[test]
+fn a_variable_that_is_empty_is_not_set() {
+    let mut variables = Vec::from(OTHER_VARIABLES.map(str::to_owned));
+    variables_of(&Cli::command(), &mut variables);
+    assert!(variables.len() > 50, "{variables:?}");
+    let with_empty = || {
+        let mut command = program();
+        command.envs(variables.iter().map(|name| (name, "")));
+        command
+    };
+    let data = fixture::data_directory();
+    let mut command = with_empty();
+    command.args(["serve", "--listen", "127.0.0.1:0"]);
+    database::aim(&mut command, data.path());
+    let server = Server::spawn(command);
+    assert_eq!(get(&server, "/readyz"), 200);
+    let mut command = with_empty();
+    command.args(["org", "list"]);
+    database::aim(&mut command, data.path());
+    let listed = command.output().unwrap();
+    let said = String::from_utf8_lossy(&listed.stderr);
+    assert!(listed.status.success() && said.is_empty(), "{said}");
+    let mut command = with_empty();
+    let url = format!("http://{}", server.address);
+    let refused = command.args(["batches", "list", "--url", &url]).output();
+    let said = sentence(&refused.unwrap());
+    assert!(said.contains("no API key is named"), "{said}");
 }
