@@ -81,6 +81,7 @@ pub fn start(settings: &Settings) -> Result<Option<Exporting>> {
         resource: Resource::new(name.as_deref().unwrap_or("wharfinger")),
         stopped,
         is_failing: false,
+        is_rejecting: false,
     };
     let Some(queue) = traces::record(settings.otlp_percent) else {
         return Ok(None);
@@ -126,11 +127,15 @@ struct Exporter {
     stopped: watch::Receiver<bool>,
     /// Whether the last message was not taken.
     is_failing: bool,
+    /// Whether it took only a part of the last message.
+    is_rejecting: bool,
 }
 
 /// Whether a collector has taken a message.
 enum Sent {
     Yes,
+    /// It keeps all but so many spans, and says why.
+    Partly(u64, String),
     /// It may take it later.
     Later(String),
     Never(String),
@@ -190,13 +195,9 @@ impl Exporter {
         let mut pauses = AGAIN_AFTER.iter();
         let why = loop {
             match self.post(message.clone()).await {
-                Sent::Yes => {
-                    METRICS.count_exported_spans(count);
-                    if std::mem::take(&mut self.is_failing) {
-                        tracing::info!("The collector of traces takes spans again.");
-                    }
-                    return;
-                }
+                Sent::Yes => return self.taken(count, 0, ""),
+                // A message that was partly taken must not be sent again.
+                Sent::Partly(rejected, why) => return self.taken(count, rejected, &why),
                 Sent::Never(why) => break why,
                 Sent::Later(why) => {
                     let Some(pause) = pauses.next().filter(|_| !*self.stopped.borrow()) else {
@@ -218,12 +219,33 @@ impl Exporter {
         }
     }
 
+    /// Counts a message that the collector has answered, with the spans that it rejected.
+    fn taken(&mut self, count: u64, rejected: u64, why: &str) {
+        let rejected = rejected.min(count);
+        METRICS.count_exported_spans(count - rejected);
+        METRICS.count_dropped_spans(rejected);
+        if std::mem::take(&mut self.is_failing) {
+            tracing::info!("The collector of traces takes spans again.");
+        }
+        // Once, not for each message.
+        if !std::mem::replace(&mut self.is_rejecting, rejected > 0) && rejected > 0 {
+            tracing::warn!(
+                why,
+                "The collector of traces rejects some of the spans; they are dropped."
+            );
+        }
+    }
+
     async fn post(&self, message: Bytes) -> Sent {
         let answered = self
             .client
             .post(self.headers.clone(), message, ANSWER_WITHIN);
         match answered.await {
-            Ok(answer) if (200..300).contains(&answer.status) => Sent::Yes,
+            Ok(answer) if (200..300).contains(&answer.status) => match wire::rejected(&answer.body)
+            {
+                Some((rejected @ 1.., why)) => Sent::Partly(rejected, why),
+                Some((0, _)) | None => Sent::Yes,
+            },
             // Those that the protocol names as worth another try.
             Ok(answer) if matches!(answer.status, 429 | 502 | 503 | 504) => {
                 Sent::Later(format!("It answered {}.", answer.status))
