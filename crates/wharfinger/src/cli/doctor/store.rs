@@ -22,7 +22,7 @@ pub(super) fn check(report: &mut Report, found: &Inspection, backup_within: Dura
     match &found.content {
         Some(Ok(content)) => {
             organisations(report, content);
-            destinations(report, content);
+            destinations(report, content, server_of(found));
         }
         Some(Err(why)) => report.fault(
             "content",
@@ -148,17 +148,51 @@ fn organisations(report: &mut Report, content: &Content) {
 
 /// The check of destinations.
 pub(super) const DESTINATIONS: &str = "destinations";
+/// How long a destination may fail before that is a fault, in milliseconds: the alert on destinations that are behind waits as long.
+const FAILS_MAX_MS: i64 = 15 * 60 * 1_000;
 
-pub(super) fn destinations(report: &mut Report, content: &Content) {
+/// Whether a server delivers events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    /// One runs, or that cannot be told.
+    Perhaps,
+    /// None runs on the data directory.
+    None,
+}
+
+/// Whether a server runs on the store.
+pub(super) fn server_of(found: &Inspection) -> Server {
+    match &found.engine {
+        EngineFacts::Sqlite(facts) if !facts.is_held => Server::None,
+        EngineFacts::Sqlite(_) | EngineFacts::Postgres(_) => Server::Perhaps,
+    }
+}
+
+pub(super) fn destinations(report: &mut Report, content: &Content, server: Server) {
     let check = DESTINATIONS;
     let mut fine = 0;
     for (status, lag, failed) in &content.destinations {
         let destination = &status.destination;
+        let is_active = destination.state == DestinationState::Active;
+        let kind = Settings::of(destination).map_or("destination", |settings| settings.kind());
+        let is_stuck = status.given_up > 0;
+        if is_active && server == Server::None && !is_stuck && (lag.events > 0 || status.parked > 0)
+        {
+            let what = match lag.events {
+                0 => format!("events of {} order keys wait", status.parked),
+                events => format!("{events} events wait"),
+            };
+            let told = format!(
+                "{kind} {}: {what}, and are not delivered, because no server runs on this data directory",
+                destination.id
+            );
+            report.note(check, told, "start the server; it goes on where it was");
+            continue;
+        }
         let Some(hint) = hint(status, *lag, failed.as_ref(), clock::now_ms()) else {
             fine += 1;
             continue;
         };
-        let kind = Settings::of(destination).map_or("destination", |settings| settings.kind());
         let since = hint
             .since
             .map(|since| format!(" since {since}"))
@@ -167,7 +201,10 @@ pub(super) fn destinations(report: &mut Report, content: &Content) {
         // Somebody has paused it on purpose. What is tried again by itself may still come right.
         let is_wanted = destination.state == DestinationState::Paused;
         let is_retried = status.parked > 0 && status.given_up == 0 && status.parked < PARKED_MAX;
-        let level = if is_wanted || is_retried {
+        let failing_since_ms = status.progress.failing_since_ms.filter(|_| is_active);
+        let is_new = failing_since_ms
+            .is_some_and(|since_ms| clock::now_ms().saturating_sub(since_ms) < FAILS_MAX_MS);
+        let level = if is_wanted || is_retried || is_new {
             Level::Note
         } else {
             Level::Fault
