@@ -32,16 +32,21 @@ fn localhost_and_a_bare_port_are_addresses_to_listen_on() {
     assert!(local.address.ip().is_loopback(), "{}", local.address);
     assert_eq!(get(&local, "/healthz"), 200);
     drop(local);
-    let everywhere = started(data.path(), &["--listen", ":0"]);
-    assert!(
-        everywhere.address.ip().is_unspecified(),
-        "{}",
-        everywhere.address
-    );
-    let port = everywhere.address.port();
-    let over_4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    assert_eq!(Request::new("GET", "/healthz").send(over_4).status, 200);
-    drop(everywhere);
+    for of_all in [":0", "[::]:0", "0.0.0.0:0"] {
+        let everywhere = started(data.path(), &["--listen", of_all]);
+        let port = everywhere.address.port();
+        let over_4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        assert_eq!(Request::new("GET", "/healthz").send(over_4).status, 200);
+        // Another address of this machine, on which a server of localhost alone does not listen.
+        let other = SocketAddr::from(([127, 0, 0, 2], port));
+        assert_eq!(Request::new("GET", "/healthz").send(other).status, 200);
+        everywhere.terminate();
+        let rest = everywhere.wait().1;
+        // What is printed can be opened: no browser opens [::] or 0.0.0.0.
+        let console = format!("http://localhost:{port}/console");
+        assert!(rest.contains(&console), "{rest}");
+        assert!(rest.contains("all addresses of this machine"), "{rest}");
+    }
     // From a file, too.
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "listen = \"localhost:0\"\n").unwrap();
