@@ -6,7 +6,9 @@ use super::finding::{Level, Report, bytes};
 use crate::clock;
 use crate::onward::hint::{PARKED_MAX, hint};
 use crate::onward::settings::Settings;
-use crate::store::{Content, DestinationState, EngineFacts, Inspection, SqliteFacts};
+use crate::store::{
+    Content, DestinationState, DestinationStatus, EngineFacts, Inspection, SqliteFacts,
+};
 
 /// The length of the log from which a long reader must be the cause.
 const LOG_BYTES_MAX: u64 = 128 << 20;
@@ -168,6 +170,26 @@ pub(super) fn server_of(found: &Inspection) -> Server {
     }
 }
 
+/// How bad it is that a destination stands still.
+fn level_of(status: &DestinationStatus) -> Level {
+    let failing_since_ms = status.progress.failing_since_ms;
+    let is_retried = match (status.destination.state, failing_since_ms) {
+        // Somebody has paused it on purpose.
+        (DestinationState::Paused, _) => return Level::Note,
+        (DestinationState::Disabled, _) => false,
+        (DestinationState::Active, Some(since_ms)) => {
+            clock::now_ms().saturating_sub(since_ms) < FAILS_MAX_MS
+        }
+        (DestinationState::Active, None) => status.parked > 0 && status.parked < PARKED_MAX,
+    };
+    // What is tried again by itself may still come right.
+    if is_retried && status.given_up == 0 {
+        Level::Note
+    } else {
+        Level::Fault
+    }
+}
+
 pub(super) fn destinations(report: &mut Report, content: &Content, server: Server) {
     let check = DESTINATIONS;
     let mut fine = 0;
@@ -198,17 +220,7 @@ pub(super) fn destinations(report: &mut Report, content: &Content, server: Serve
             .map(|since| format!(" since {since}"))
             .unwrap_or_default();
         let told = format!("{kind} {}: {}{since}", destination.id, hint.what);
-        // Somebody has paused it on purpose. What is tried again by itself may still come right.
-        let is_wanted = destination.state == DestinationState::Paused;
-        let is_retried = status.parked > 0 && status.given_up == 0 && status.parked < PARKED_MAX;
-        let failing_since_ms = status.progress.failing_since_ms.filter(|_| is_active);
-        let is_new = failing_since_ms
-            .is_some_and(|since_ms| clock::now_ms().saturating_sub(since_ms) < FAILS_MAX_MS);
-        let level = if is_wanted || is_retried || is_new {
-            Level::Note
-        } else {
-            Level::Fault
-        };
+        let level = level_of(status);
         report.bad(level, check, (told, hint.remedy));
     }
     if fine == content.destinations.len() {
