@@ -53,7 +53,8 @@ fn a_key_is_made_used_rotated_and_revoked() {
         browser.find("[name=expires_in]").fill("soon");
         browser.find("main button.main").click();
         // What was written is still there beside the fault.
-        browser.wait("document.querySelector('.notice.bad')?.innerText.includes('expires_in')");
+        browser
+            .wait("document.querySelector('.notice.bad')?.innerText.includes('“Expires after”')");
         assert_eq!(
             browser.find("[name=organisations]").value(),
             "TRK001, TRK002"
