@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::orders::assert_fits;
 use super::{Cookie, NARROW, WIDE, admin, show, sign_in_by_form};
 use crate::support::browser::Browser;
 use crate::support::client::{Request, Response};
@@ -356,6 +357,12 @@ fn the_server_shows_what_it_does() {
     ] {
         assert!(page.text().contains(text), "{text}: {}", page.text());
     }
+    // On a phone, nothing is wider than the window, and each number has its name beside it.
+    let browser = office(&server, NARROW, &chief, "/console/server");
+    assert_fits(&browser);
+    let orders = browser.find("table td[data-label=Orders]");
+    assert!(orders.text().contains('1'), "{}", orders.text());
+    assert_eq!(browser.errors(), Vec::<String>::new());
 }
 
 #[test]
