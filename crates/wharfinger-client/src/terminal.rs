@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::value::RawValue;
+use wharfinger_core::letters::is_obeyed;
 
 /// How a command ended that did what it was asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,13 +160,6 @@ pub fn write_raw_json(out: &mut dyn Write, json: &RawValue) -> anyhow::Result<()
     }
     writeln!(out, "{line}")?;
     Ok(())
-}
-
-/// Whether a character is one that terminals obey: it could move the cursor, hide text, or change the order of what is read.
-fn is_obeyed(letter: char) -> bool {
-    // The second part is Unicode's property `Bidi_Control`.
-    letter.is_control()
-        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Escapes control characters for a terminal, also those that change the direction of text. New names have none, but older

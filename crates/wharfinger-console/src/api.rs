@@ -42,6 +42,20 @@ impl Refused {
         }
     }
 
+    /// The same, with the labels of a form in place of the API's names of its fields: `labels` has both.
+    pub(crate) fn in_words(&self, labels: &[(&str, &str)]) -> String {
+        let told = self
+            .errors
+            .iter()
+            .filter_map(|error| error["message"].as_str());
+        let told: Vec<_> = told.map(|message| with_label(message, labels)).collect();
+        if told.is_empty() {
+            with_label(self.sentence(), labels)
+        } else {
+            told.join(". ")
+        }
+    }
+
     /// Whether what was asked for does not exist, or is another tenant's.
     pub(crate) fn is_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND.as_u16() || self.is_unknown_organisation()
@@ -51,6 +65,21 @@ impl Refused {
     pub(crate) fn is_unknown_organisation(&self) -> bool {
         self.code == "organisation_unknown"
     }
+}
+
+/// A message of the API, such as `scopes is required`, with the label of the field that it begins with.
+fn with_label(message: &str, labels: &[(&str, &str)]) -> String {
+    let end = message.find([' ', '[', ':']).unwrap_or(message.len());
+    let (name, rest) = message.split_at(end);
+    let Some((_, label)) = labels.iter().find(|(known, _)| *known == name) else {
+        return message.to_owned();
+    };
+    // `organisations[1] is unknown` counts from 0.
+    let rest = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((_, rest)) => rest,
+        None => rest,
+    };
+    format!("“{label}”{rest}")
 }
 
 /// An answer of `/v1` that is not a refusal.

@@ -63,6 +63,7 @@ pub(crate) struct Page<'v> {
     title: String,
     modules: Vec<&'static str>,
     status: StatusCode,
+    done: &'static [&'static str],
 }
 
 impl<'v> Page<'v> {
@@ -73,7 +74,14 @@ impl<'v> Page<'v> {
             title: title.into(),
             modules: Vec::new(),
             status: StatusCode::OK,
+            done: &[],
         }
+    }
+
+    /// What forms that lead to this page report: names of `DONE`. The notice of another page is not shown.
+    pub(crate) fn done(mut self, names: &'static [&'static str]) -> Self {
+        self.done = names;
+        self
     }
 
     /// Loads a module of `assets.rs` on this page.
@@ -103,7 +111,7 @@ impl<'v> Page<'v> {
                 }
             }
             main #main tabindex="-1" {
-                (notice_of(visit))
+                (notice_of(visit, self.done))
                 h1 { bdi { (visible(&self.title)) } }
                 (content)
             }
@@ -151,7 +159,6 @@ fn navigation(visit: &Visit) -> Markup {
 /// on the page.
 const DONE: &[(&str, &str)] = &[
     ("saved", "Saved."),
-    ("sent", "Sent. The order was accepted."),
     ("dismissed", "Dismissed."),
     ("released", "Released. The order is processed as usual."),
     ("refused", "Refused. The order is cancelled."),
@@ -160,9 +167,10 @@ const DONE: &[(&str, &str)] = &[
     ("deleted", "Deleted."),
 ];
 
-fn notice_of(visit: &Visit) -> Markup {
+fn notice_of(visit: &Visit, expected: &[&str]) -> Markup {
     let done = visit.query("done");
-    let sentence = DONE.iter().find(|(name, _)| *name == done);
+    let mut known = DONE.iter();
+    let sentence = known.find(|(name, _)| *name == done && expected.contains(name));
     html! {
         @if let Some((_, sentence)) = sentence {
             p.notice.good role="status" { (sentence) }

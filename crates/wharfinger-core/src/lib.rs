@@ -15,6 +15,7 @@
 //! reading/    how attributes are read: forms, rules, codes, moments
 //! order/      the words of all rooms: ids, organisations, amounts, problems, failures, outcomes
 //! json/       bytes → values, faults and content hashes
+//! letters.rs  bytes as hexadecimal digits, characters that are not seen
 //! limits.rs   what a request may ask of the server
 //! ```
 //!
@@ -39,6 +40,7 @@ pub mod hint;
 pub mod json;
 pub mod judge;
 pub mod kept;
+pub mod letters;
 pub mod limits;
 pub mod order;
 pub mod reading;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From top to bottom. A room is a folder or a file.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 14] = [
     "convert",
     "judge",
     "kept",
@@ -17,6 +17,7 @@ const ROOMS: [&str; 13] = [
     "reading",
     "order",
     "json",
+    "letters",
     "limits",
 ];
 

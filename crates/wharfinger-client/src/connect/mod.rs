@@ -64,10 +64,12 @@ impl Connection {
             .key_file
             .clone()
             .or(of_profile.map(|profile| profile.key_file.clone()));
-        let key = match (file, std::env::var(KEY_VARIABLE)) {
+        let variable = std::env::var(KEY_VARIABLE).ok();
+        // An empty variable means: not set.
+        let key = match (file, variable.filter(|key| !key.is_empty())) {
             (Some(file), _) => ApiKey::of_file(&file)?,
-            (None, Ok(text)) => ApiKey::of_variable(KEY_VARIABLE, &text)?,
-            (None, Err(_)) => anyhow::bail!(
+            (None, Some(text)) => ApiKey::of_variable(KEY_VARIABLE, &text)?,
+            (None, None) => anyhow::bail!(
                 "no API key is named; use --key-file FILE, set {KEY_VARIABLE} to ID:SECRET, or use --profile"
             ),
         };

@@ -79,7 +79,8 @@ impl Profiles {
 }
 
 fn file() -> Result<PathBuf> {
-    if let Some(file) = std::env::var_os(FILE_VARIABLE) {
+    let named = std::env::var_os(FILE_VARIABLE);
+    if let Some(file) = named.filter(|file| !file.is_empty()) {
         return Ok(file.into());
     }
     let folder = private_file::folder("XDG_CONFIG_HOME", ".config");

@@ -1,12 +1,12 @@
 //! One batch to the server.
 
-use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Error, Result, anyhow};
 use form_urlencoded::{Serializer, byte_serialize};
 use sha2::{Digest, Sha256};
+use wharfinger_core::letters::hex;
 
 use super::Target;
 use super::answer::Outcome;
@@ -166,12 +166,7 @@ impl Target<'_> {
         }
         hash.update(position.to_be_bytes());
         hash.update(body);
-        let mut key = String::with_capacity(64);
-        for byte in hash.finalize() {
-            // Writing to a string cannot fail.
-            let _ = write!(key, "{byte:02x}");
-        }
-        key
+        hex(&hash.finalize())
     }
 }
 

@@ -13,6 +13,8 @@ use crate::terminal::shown;
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// How workbooks of spreadsheets begin: the new ones, which are ZIP archives, and those of before 2007.
+const WORKBOOKS: [&[u8]; 2] = [b"PK\x03\x04", &[0xd0, 0xcf, 0x11, 0xe0]];
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 const UTF_16_MARKS: [&[u8]; 2] = [&[0xff, 0xfe], &[0xfe, 0xff]];
 
@@ -29,7 +31,7 @@ impl Decoded {
     /// Opens a file. `-` is standard input.
     ///
     /// # Errors
-    /// It cannot be read, or is UTF-16.
+    /// It cannot be read, is UTF-16, or a workbook of a spreadsheet.
     pub fn open(file: &Path) -> Result<Self> {
         if is_stdin(file) {
             return Self::of(Box::new(io::stdin()), "standard input".into(), None);
@@ -59,6 +61,12 @@ impl Decoded {
             progress: progress.clone(),
         };
         let (first, counted) = peeked(Box::new(counted), 4, &name)?;
+        if WORKBOOKS.iter().any(|mark| first.starts_with(mark)) {
+            bail!(
+                "{name} is an Excel workbook or a ZIP archive, which cannot be read; in Excel, use \"Save as\" and choose \"CSV UTF-8\", or \
+                 unpack the archive"
+            );
+        }
         let plain: Box<dyn Read + Send> = if first.starts_with(GZIP) {
             Box::new(MultiGzDecoder::new(counted))
         } else if first.starts_with(ZSTD) {

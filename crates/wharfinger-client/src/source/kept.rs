@@ -46,7 +46,7 @@ impl Kept<'_> {
     pub fn is_table(self) -> Result<bool> {
         let file = Path::new(self.name);
         if form::has_ending(file, &["csv", "tsv"]) {
-            return Ok(true);
+            return self.decoded().map(|_| true);
         }
         if form::has_ending(file, &["json", "ndjson", "jsonl"]) {
             return Ok(false);

@@ -1,12 +1,14 @@
 //! `/console/audit`: who changed what.
 
+use std::borrow::Cow;
+
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
 use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::api::{self, segment};
 use crate::page::{self, Page};
@@ -109,7 +111,7 @@ fn rows(entries: &[Entry]) -> Markup {
                     td data-label="Changed by" { code { (visible(&entry.who)) } }
                     td data-label="Action" { (visible(&entry.action)) }
                     td data-label="Changed" { (subject(entry)) }
-                    td data-label="Details" { @if let Some(Value::Object(details)) = &entry.details { div { @for (name, value) in details { div { span.hint { (visible(name)) ": " } bdi { (visible(&plain(value))) } } } } } }
+                    td data-label="Details" { @if let Some(Value::Object(details)) = &entry.details { div { (attributes(details, DEPTH_MAX)) } } }
                 }
             }
         }
@@ -126,14 +128,92 @@ fn subject(entry: &Entry) -> Markup {
     html! { a href=(format!("/console/{page}/{}", segment(&entry.subject))) { bdi { (visible(&entry.subject)) } } }
 }
 
-/// A value as people read it.
-fn plain(value: &Value) -> String {
+/// How deep details are shown, and how many entries of a list.
+const DEPTH_MAX: u8 = 4;
+const ENTRIES_MAX: usize = 20;
+
+/// Attributes as people read them, each on its own line.
+fn attributes(of: &Map<String, Value>, depth: u8) -> Markup {
+    html! {
+        @for (name, value) in of.iter().take(ENTRIES_MAX) {
+            div { span.hint { (visible(&name.replace('_', " "))) ": " } (readable(value, depth)) }
+        }
+        (more(of.len()))
+    }
+}
+
+/// A value as people read it: no brackets, and no quotes.
+fn readable(value: &Value, depth: u8) -> Markup {
+    let is_nested = |value: &Value| value.is_array() || value.is_object();
+    match value {
+        Value::Null => html! { "none" },
+        Value::Bool(true) => html! { "yes" },
+        Value::Bool(false) => html! { "no" },
+        Value::Number(number) => html! { (number) },
+        Value::String(text) => html! { bdi { (visible(&shortened(text))) } },
+        Value::Array(list) if list.is_empty() => html! { "none" },
+        Value::Array(_) | Value::Object(_) if depth == 0 => html! { "…" },
+        Value::Array(list) if list.iter().any(is_nested) => html! {
+            ul.parts { @for one in list.iter().take(ENTRIES_MAX) { li { (readable(one, depth - 1)) } } }
+            (more(list.len()))
+        },
+        Value::Array(list) => html! {
+            @for (at, one) in list.iter().take(ENTRIES_MAX).enumerate() { @if at > 0 { ", " } (readable(one, depth - 1)) }
+            (more(list.len()))
+        },
+        Value::Object(of) => attributes(of, depth - 1),
+    }
+}
+
+fn more(of: usize) -> Markup {
+    let left_out = of.saturating_sub(ENTRIES_MAX);
+    html! { @if left_out > 0 { " and " (left_out) " more" } }
+}
+
+fn shortened(text: &str) -> Cow<'_, str> {
     const CHARS_MAX: usize = 200;
-    let text = value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned);
     match text.char_indices().nth(CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn details_are_read_without_json() {
+        let details = json!({
+            "requests_per_second": 7, "all": true, "expires_at": null, "scopes": ["admin", "orders:read"],
+            "rules": [{"name": "abroad", "when": "size(order.lines) > 1"}], "text": "<b>\u{202e}",
+        });
+        let Value::Object(details) = details else {
+            panic!("it is an object");
+        };
+        let shown = attributes(&details, DEPTH_MAX).into_string();
+        for part in [
+            "requests per second: </span>7",
+            "all: </span>yes",
+            "expires at: </span>none",
+            "<bdi>admin</bdi>, <bdi>orders:read</bdi>",
+            "<bdi>size(order.lines) &gt; 1</bdi>",
+            "&lt;b&gt;",
+        ] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        assert!(!shown.contains(['{', '}', '[', ']']), "{shown}");
+        assert!(
+            !shown.contains("&quot;") && !shown.contains('\u{202e}'),
+            "{shown}"
+        );
+        let deep = json!({"a": {"a": {"a": {"a": {"a": {"a": 1}}}}}});
+        let deep = deep.as_object().map(|deep| attributes(deep, DEPTH_MAX));
+        assert!(deep.unwrap().into_string().contains('…'));
+        let long = json!({"list": Vec::from_iter(0..50)});
+        let long = long.as_object().map(|long| attributes(long, DEPTH_MAX));
+        assert!(long.unwrap().into_string().contains("and 30 more"));
     }
 }

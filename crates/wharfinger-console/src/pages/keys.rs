@@ -131,6 +131,15 @@ async fn new(AdminVisit(visit): AdminVisit) -> Response {
     )
 }
 
+/// What the fields of the form are called, beside their names in the API.
+const LABELS: [(&str, &str); 5] = [
+    ("scopes", "Scopes"),
+    ("organisations", "Organisations"),
+    ("expires_in", "Expires after"),
+    ("orders_per_second", "Maximum orders per second"),
+    ("requests_per_second", "Maximum requests per second"),
+];
+
 fn form_page(
     visit: &Visit,
     value: &dyn Fn(&str) -> String,
@@ -161,7 +170,7 @@ fn form_page(
     };
     let status = refused.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY);
     Page::new(visit, "New key").status(status).show(&html! {
-        @if let Some(refused) = refused { p.notice.bad role="alert" { (visible(refused.sentence())) } }
+        @if let Some(refused) = refused { p.notice.bad role="alert" { (visible(&refused.in_words(&LABELS))) } }
         div.narrow { (form(visit, PATH, &content)) }
     })
 }
@@ -237,7 +246,27 @@ fn shown_once(visit: &Visit, title: &str, key: &Key) -> Response {
     )
 }
 
+/// Looks whether the key of a question exists and can be used. The page to show instead, if not.
+async fn missing(visit: &Visit) -> Option<Response> {
+    let target = format!("/v1/keys/{}", segment(visit.path("id")));
+    match visit.get::<Key>(&target).await {
+        Ok(key) if key.revoked_at.is_some() => Some(
+            Page::new(visit, "This key is revoked")
+                .status(StatusCode::CONFLICT)
+                .show(&html! {
+                    p { "It cannot be used, rotated or revoked any more." }
+                    p { a href=(PATH) { "Back to the keys" } }
+                }),
+        ),
+        Ok(_) => None,
+        Err(refused) => Some(page::refused(visit, &refused)),
+    }
+}
+
 async fn ask_rotate(AdminVisit(visit): AdminVisit) -> Response {
+    if let Some(missing) = missing(&visit).await {
+        return missing;
+    }
     let id = visit.path("id").to_owned();
     Confirm {
         title: "Rotate this key?",
@@ -264,6 +293,9 @@ async fn rotate(posted: Posted) -> Response {
 }
 
 async fn ask_revoke(AdminVisit(visit): AdminVisit) -> Response {
+    if let Some(missing) = missing(&visit).await {
+        return missing;
+    }
     let id = visit.path("id").to_owned();
     let is_own = id == visit.session.key_id;
     Confirm {

@@ -97,8 +97,17 @@ fn status(refused: Option<&Refused>) -> StatusCode {
     refused.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY)
 }
 
+/// What the fields of the form are called, beside their names in the API.
+const LABELS: [(&str, &str); 5] = [
+    ("code", "Code"),
+    ("name", "Name"),
+    ("catalogue", "Catalogue"),
+    ("time_zone", "Time zone"),
+    ("list_sort", "Sort order"),
+];
+
 fn complaint(refused: Option<&Refused>) -> Markup {
-    html! { @if let Some(refused) = refused { p.notice.bad role="alert" { (visible(refused.sentence())) } } }
+    html! { @if let Some(refused) = refused { p.notice.bad role="alert" { (visible(&refused.in_words(&LABELS))) } } }
 }
 
 fn settings(organisation: &Organisation) -> Markup {
@@ -181,7 +190,9 @@ fn settings_page(
         (settings(organisation))
         div.actions { button.main type="submit" { "Save" } }
     };
-    let page = Page::new(visit, &*organisation.code).status(status(refused));
+    let page = Page::new(visit, &*organisation.code)
+        .done(&["saved"])
+        .status(status(refused));
     page.show(&html! {
         (complaint(refused))
         p.subtitle {

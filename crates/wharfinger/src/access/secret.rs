@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use sha2::{Digest, Sha256};
+use wharfinger_core::letters::hex;
 use wharfinger_core::order::ids::BatchId;
 
 use crate::clock;
@@ -14,10 +15,6 @@ fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Random bytes fetched per system call, enough for many ids.

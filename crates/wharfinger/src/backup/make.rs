@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use super::manifest::{Base, DestinationAt, FORMAT, Feed, Kind, Manifest, Part, hex, write_sums};
-use super::place::{Source, Target, Workplace, new_file, publish};
+use super::place::{Source, Target, Unfinished, Workplace, new_file, publish};
 use super::read::{self, Head, data_of};
 use super::{DATABASE, HASHES, MANIFEST, PIECE_BYTES, SUMS, Stage, Tell, archive};
 use crate::clock;
@@ -28,6 +28,8 @@ pub struct Request<'r> {
     pub verify: bool,
     /// Where a backup to standard output is prepared.
     pub temporary: PathBuf,
+    /// What is told the directory of the unfinished backup.
+    pub unfinished: Unfinished,
 }
 
 /// A backup that was made.
@@ -50,7 +52,8 @@ pub fn make(request: &Request<'_>, out: &mut dyn Write, tell: &mut Tell<'_>) -> 
     if let Some(base) = &base {
         refuse_other(request, base)?;
     }
-    let work = Workplace::make(&request.to, &request.temporary)?;
+    refuse_inside(request)?;
+    let work = Workplace::make(&request.to, &request.temporary, &request.unfinished)?;
     let parts = work.parts()?;
     let hashes = base.as_ref().map(|base| &base.hashes);
     let mut told = |done, all| tell(Stage::Copying, done, all);
@@ -101,6 +104,30 @@ fn refuse_other(request: &Request<'_>, base: &Head) -> Result<()> {
         bail!(
             "the backup of {} was made from PostgreSQL; make a full backup first",
             base.manifest.moment
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a target in the data directory: it would end with the store.
+fn refuse_inside(request: &Request<'_>) -> Result<()> {
+    let Location::Directory(directory) = request.from else {
+        return Ok(());
+    };
+    let parent = match &request.to {
+        Target::Standard => request.temporary.clone(),
+        Target::Archive(path) | Target::Directory(path) => {
+            let path = std::path::absolute(path)?;
+            path.parent().map(Path::to_owned).unwrap_or_default()
+        }
+    };
+    // What cannot be resolved is refused where it is opened.
+    if let (Ok(parent), Ok(data)) = (parent.canonicalize(), directory.canonicalize())
+        && parent.starts_with(&data)
+    {
+        bail!(
+            "{} is in the data directory of the store; write the backup elsewhere, best on another disk",
+            parent.display()
         );
     }
     Ok(())

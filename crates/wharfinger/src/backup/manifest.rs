@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use wharfinger_core::letters;
 
 /// The version of the form of backups that this program writes, and the latest that it reads.
 pub const FORMAT: u32 = 1;
@@ -154,6 +155,5 @@ pub(super) fn read_sums(text: &str) -> Result<BTreeMap<String, String>> {
 
 /// A digest in hexadecimal digits.
 pub(super) fn hex(digest: Sha256) -> String {
-    let digest = digest.finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    letters::hex(&digest.finalize())
 }

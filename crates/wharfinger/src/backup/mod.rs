@@ -22,7 +22,7 @@ mod read;
 mod restore;
 
 pub use self::make::{Made, Request, make};
-pub use self::place::{Source, Target};
+pub use self::place::{Source, Target, Unfinished};
 pub use self::restore::{Restored, restore};
 
 /// The names of the parts, in their order in an archive.

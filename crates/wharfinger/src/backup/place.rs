@@ -1,9 +1,11 @@
 //! Where backups are written to and read from. A backup gets its name when it is complete and on disk.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
@@ -17,6 +19,8 @@ const OTHER_ARCHIVES: [&str; 7] = [".tar", ".gz", ".tgz", ".zst", ".zip", ".xz",
 const LOCK: &str = "wharfinger-backup.lock";
 /// How the name of the directory of an unfinished backup ends.
 const UNFINISHED: &str = ".partial";
+/// How often a directory is made again that another process took for one that was left behind.
+const TRIES: usize = 100;
 
 /// Where a backup is written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,14 +45,12 @@ impl Target {
         if to.symlink_metadata().is_ok() {
             bail!("{} exists already; name a new backup", to.display());
         }
-        let name = to
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        if name.ends_with(ARCHIVE) {
+        // Also in capitals, and in names that are not UTF-8.
+        let name = to.file_name().unwrap_or_default().to_ascii_lowercase();
+        if ends_with(&name, ARCHIVE) {
             return Ok(Self::Archive(to.to_owned()));
         }
-        if OTHER_ARCHIVES.iter().any(|ending| name.ends_with(ending)) {
+        if OTHER_ARCHIVES.iter().any(|ending| ends_with(&name, ending)) {
             bail!(
                 "the name of an archive ends in {ARCHIVE}, and {} does not",
                 to.display()
@@ -56,6 +58,10 @@ impl Target {
         }
         Ok(Self::Directory(to.to_owned()))
     }
+}
+
+fn ends_with(name: &OsStr, ending: &str) -> bool {
+    name.as_encoded_bytes().ends_with(ending.as_bytes())
 }
 
 /// Where a backup is read from.
@@ -97,9 +103,37 @@ impl std::fmt::Display for Source {
     }
 }
 
+/// The directory of a backup that is being made, for whoever ends the process.
+#[derive(Clone, Debug, Default)]
+pub struct Unfinished(Arc<Mutex<Option<PathBuf>>>);
+
+impl Unfinished {
+    /// Removes the directory, if there is one. Returns whether there was. The process must end now.
+    #[must_use]
+    pub fn remove(&self) -> bool {
+        let path = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(path) = &*path else {
+            return false;
+        };
+        // The backup still writes into it, so it may be not empty once more.
+        for _ in 0..TRIES {
+            match std::fs::remove_dir_all(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {}
+                Ok(()) | Err(_) => break,
+            }
+        }
+        true
+    }
+
+    fn set(&self, path: Option<PathBuf>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = path;
+    }
+}
+
 /// The directory of an unfinished backup. Removed when dropped. What a killed process left is removed by the next one.
 pub(super) struct Workplace {
     path: PathBuf,
+    unfinished: Unfinished,
     _lock: File,
 }
 
@@ -108,31 +142,39 @@ impl Workplace {
     ///
     /// # Errors
     /// It cannot be made, or another process writes the same backup.
-    pub(super) fn make(target: &Target, temporary: &Path) -> Result<Self> {
+    pub(super) fn make(target: &Target, temporary: &Path, unfinished: &Unfinished) -> Result<Self> {
         let (parent, name) = match target {
             Target::Standard => (
                 temporary.to_owned(),
-                format!("wharfinger-{}", uuid::Uuid::now_v7()),
+                format!("wharfinger-{}", uuid::Uuid::now_v7()).into(),
             ),
             Target::Archive(path) | Target::Directory(path) => {
                 let path = std::path::absolute(path)?;
                 let name = path.file_name().context("the target has no name")?;
                 let parent = path.parent().map(Path::to_owned).unwrap_or_default();
-                (parent, name.to_string_lossy().into_owned())
+                (parent, name.to_owned())
             }
         };
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(UNFINISHED);
+        let path = parent.join(hidden);
         let make = || -> Result<Self> {
             sweep(&parent)?;
-            let path = parent.join(format!(".{name}{UNFINISHED}"));
-            match DirBuilder::new().mode(DIRECTORY_MODE).create(&path) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    bail!("another process writes {}", path.display())
+            for _ in 0..TRIES {
+                // Held from before there is a directory until it can be removed.
+                let mut known = unfinished.0.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(lock) = locked(&path)? {
+                    *known = Some(path.clone());
+                    let unfinished = unfinished.clone();
+                    return Ok(Self {
+                        path,
+                        unfinished,
+                        _lock: lock,
+                    });
                 }
-                made => made?,
             }
-            let lock = new_file(&path.join(LOCK))?;
-            lock.lock()?;
-            Ok(Self { path, _lock: lock })
+            bail!("other processes remove {} again and again", path.display())
         };
         make().with_context(|| format!("cannot write a backup in {}", parent.display()))
     }
@@ -158,18 +200,41 @@ impl Drop for Workplace {
     fn drop(&mut self) {
         // The next backup tries again.
         drop(std::fs::remove_dir_all(&self.path));
+        self.unfinished.set(None);
     }
+}
+
+/// Makes a directory, and locks the file in it that says that a process works there. `None` if another process removed it meanwhile:
+/// until it is locked, it looks like one that was left behind.
+fn locked(path: &Path) -> Result<Option<File>> {
+    match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
+        // An empty one was left by a process that was killed at once. The directory of one that works is never empty for long.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            if std::fs::remove_dir(path).is_err() {
+                bail!("another process writes {}", path.display());
+            }
+            return Ok(None);
+        }
+        made => made?,
+    }
+    let file = path.join(LOCK);
+    let lock = match new_file(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        made => made?,
+    };
+    lock.lock()?;
+    let own = lock.metadata()?;
+    let is_own = std::fs::metadata(&file)
+        .is_ok_and(|found| (found.dev(), found.ino()) == (own.dev(), own.ino()));
+    Ok(is_own.then_some(lock))
 }
 
 /// Removes what killed processes left in a directory.
 fn sweep(parent: &Path) -> Result<()> {
     for entry in std::fs::read_dir(parent)? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        if !name.starts_with('.') || !name.ends_with(UNFINISHED) {
+        let name = path.file_name().unwrap_or_default();
+        if !name.as_encoded_bytes().starts_with(b".") || !ends_with(name, UNFINISHED) {
             continue;
         }
         // Only what has the lock file was made by this program.
@@ -180,8 +245,13 @@ fn sweep(parent: &Path) -> Result<()> {
         let Ok(lock) = open.open(path.join(LOCK)) else {
             continue;
         };
-        if !matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
-            std::fs::remove_dir_all(&path)?;
+        if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+            continue;
+        }
+        match std::fs::remove_dir_all(&path) {
+            // Another process has removed it too.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            removed => removed?,
         }
     }
     Ok(())
@@ -223,4 +293,52 @@ pub(super) fn publish(made: &Path, target: &Path) -> Result<()> {
             .with_context(|| format!("cannot sync {}", parent.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each process first removes what killed ones have left, and must not take the others for such.
+    #[test]
+    fn directories_made_at_the_same_moment_leave_each_other_alone() {
+        let home = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for worker in 0..4 {
+                let home = home.path();
+                scope.spawn(move || {
+                    for round in 0..300 {
+                        let target = Target::Directory(home.join(format!("{worker}-{round}")));
+                        let unfinished = Unfinished::default();
+                        let work = Workplace::make(&target, home, &unfinished).unwrap();
+                        work.parts().unwrap();
+                        assert!(work.join(LOCK).exists(), "{worker}, {round}");
+                    }
+                });
+            }
+        });
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_nothing_of_others() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        for left in [".old.partial", ".own.partial", ".other.partial"] {
+            std::fs::create_dir(at(left)).unwrap();
+        }
+        std::fs::write(at(".old.partial").join(LOCK), "").unwrap();
+        std::fs::write(at(".other.partial").join("mine"), "").unwrap();
+        let target = Target::Directory(at("own"));
+        let unfinished = Unfinished::default();
+        let work = Workplace::make(&target, home.path(), &unfinished).unwrap();
+        assert!(!at(".old.partial").exists() && at(".other.partial").exists());
+        let again = Workplace::make(&target, home.path(), &Unfinished::default());
+        let why = format!("{:#}", again.err().expect("it is refused"));
+        assert!(why.contains("another process writes"), "{why}");
+        assert!(unfinished.remove());
+        assert!(!at(".own.partial").exists());
+        drop(work);
+        assert!(!unfinished.remove());
+    }
 }

@@ -51,6 +51,9 @@ pub fn restore(sources: &[Source], data: &Path, tell: &mut Tell<'_>) -> Result<R
     compare(&file, &head.hashes, tell)?;
     let location = Location::Directory(place.work.clone());
     store::migrate(&place.work).context("cannot open the restored store")?;
+    // The copy was made before its backup was recorded.
+    store::note_backup_in(&place.work, head.manifest.moment_ms)
+        .context("cannot record the backup in the restored store")?;
     tell(Stage::Checking, 0, 0);
     let report = Store::check_at(&location).context("cannot check the restored store")?;
     let facts = store::facts_of(&place.work).context("cannot read the restored store")?;

@@ -3,12 +3,13 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{KeptIn, shown, warn_if_exposed, write_json};
-use crate::backup::{self, Made, Request, Source, Stage, Target};
+use crate::backup::{self, Made, Request, Source, Stage, Target, Unfinished};
 use crate::store::{Location, Options, Store};
 use wharfinger_client::terminal;
 
@@ -70,7 +71,9 @@ impl Backup {
             since,
             verify: !self.no_verify,
             temporary: self.temporary.unwrap_or_else(std::env::temp_dir),
+            unfinished: Unfinished::default(),
         };
+        remove_at_signals(&request.unfinished)?;
         let made = tokio::task::block_in_place(|| {
             let bar = Bar::default();
             // The reader of an archive must not be gone unnoticed, as that of other output may.
@@ -85,6 +88,27 @@ impl Backup {
         }
         print(out, &made, self.json)
     }
+}
+
+/// Ends the process at SIGTERM and SIGINT, without the directory of the unfinished backup.
+fn remove_at_signals(unfinished: &Unfinished) -> Result<()> {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).context("cannot wait for signals")?;
+        let unfinished = unfinished.clone();
+        tokio::spawn(async move {
+            if signals.recv().await.is_none() {
+                return;
+            }
+            if unfinished.remove() {
+                terminal::complain(format_args!(
+                    "wharfinger: the backup was interrupted; what was unfinished of it is removed"
+                ));
+            }
+            // As a shell reports a command that a signal ended.
+            std::process::exit(128 + kind.as_raw_value());
+        });
+    }
+    Ok(())
 }
 
 /// Records the backup in the store.

@@ -13,6 +13,7 @@ mod database;
 mod demo;
 mod destination;
 mod doctor;
+mod empty_variables;
 mod erase;
 mod export;
 mod health;

@@ -100,6 +100,7 @@ impl Rules {
                 let change = Change::SetRules {
                     code: org.clone(),
                     rules: rules.clone(),
+                    seen: None,
                 };
                 store.administer(COMMAND_LINE, change, None).await?;
                 if json {

@@ -12,11 +12,14 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::long_head::LongHead;
+use super::long_head::{LongHead, TooMuch};
 use crate::runtime::budget::Lease;
 
 /// Longest head, or line before a chunk, in bytes. hyper refuses longer heads.
 pub(super) const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Header fields of a request. hyper refuses more in HTTP/1.1, without a word.
+pub(super) const FIELDS_MAX: usize = 100;
 
 /// Bytes of a head that each connection may use without a lease.
 const HEAD_BYTES_FREE: usize = 4 << 10;
@@ -55,6 +58,8 @@ pub(super) struct Watched<S> {
     heads: Lease,
     /// Whether the client appears to pipeline requests.
     is_ahead: bool,
+    /// The head after whose beginning nothing more is read.
+    refused: Option<LongHead>,
 }
 
 impl<S> Watched<S> {
@@ -66,10 +71,13 @@ impl<S> Watched<S> {
                 lines: Vec::new(),
                 requests: 0,
                 head_bytes: 0,
+                head_lines: 0,
+                crowded: None,
                 doubts,
             },
             heads,
             is_ahead: false,
+            refused: None,
         }
     }
 
@@ -98,6 +106,10 @@ struct Watch {
     requests: u64,
     /// Bytes of the latest head that were received.
     head_bytes: usize,
+    /// Lines of the head that were received, with the request line.
+    head_lines: usize,
+    /// The first head with too many fields, and the number of requests before it.
+    crowded: Option<(u64, LongHead)>,
     doubts: Doubts,
 }
 
@@ -167,10 +179,13 @@ impl Watch {
             State::Head if is_blank && self.lines.len() > 2 => self.state = self.behind_head(),
             // Blank lines before a head are skipped. After any other line, the head or the trailers continue.
             State::Head if is_blank => {}
-            State::Head | State::Trailers | State::Body(_) | State::Chunk(_) | State::Lost => {
+            State::Head => {
+                self.count_line();
                 return rest;
             }
+            State::Trailers | State::Body(_) | State::Chunk(_) | State::Lost => return rest,
         }
+        self.head_lines = 0;
         self.lines.clear();
         self.lines.shrink_to(HEAD_BYTES_FREE);
         rest
@@ -182,8 +197,25 @@ impl Watch {
         }
     }
 
-    fn has_long_head(&self) -> bool {
-        self.state == State::Head && self.lines.len() >= HEAD_BYTES_MAX
+    fn count_line(&mut self) {
+        self.head_lines += 1;
+        if self.head_lines > FIELDS_MAX + 1 && self.crowded.is_none() {
+            let head = LongHead::of(&self.lines, TooMuch::Fields);
+            self.crowded = Some((self.requests, head));
+        }
+    }
+
+    /// The head that is too long, as it has arrived so far.
+    fn long_head(&self) -> Option<LongHead> {
+        let is_long = self.state == State::Head && self.lines.len() >= HEAD_BYTES_MAX;
+        is_long.then(|| LongHead::of(&self.lines, TooMuch::Bytes))
+    }
+
+    /// The head with too many fields, if it arrived in the latest read, before which `seen` requests had arrived.
+    fn crowded_head(&self, seen: u64) -> Option<LongHead> {
+        // If other requests came in the same read, hyper must answer them first.
+        let (before, head) = self.crowded?;
+        (before == seen).then_some(head)
     }
 
     fn behind_head(&mut self) -> State {
@@ -251,6 +283,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(head) = this.refused {
+            return Poll::Ready(Err(head.into()));
+        }
         let before = buffer.filled().len();
         let is_at_head = this.watch.state == State::Head;
         if is_at_head && this.is_ahead && buffer.remaining() > READ_BYTES_AHEAD {
@@ -264,11 +299,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         }
         let read = &buffer.filled()[before..];
         this.is_ahead = is_at_head && read.len() >= READ_BYTES_AHEAD;
+        let seen = this.watch.requests;
         this.watch.see(read);
         this.hold_head()?;
-        // A head that ends clears its lines.
-        if this.watch.has_long_head() {
-            return Poll::Ready(Err(LongHead::of(&this.watch.lines).into()));
+        if let Some(head) = this.watch.long_head() {
+            return Poll::Ready(Err(head.into()));
+        }
+        if is_at_head && let Some(head) = this.watch.crowded_head(seen) {
+            // hyper reports an error only in a head that has begun, and must not see the end of this one.
+            this.refused = Some(head);
+            buffer.set_filled(before + 1);
         }
         Poll::Ready(Ok(()))
     }

@@ -25,7 +25,7 @@ mod request_log;
 mod request_span;
 mod routes;
 mod seats;
-mod secure;
+pub(crate) mod secure;
 mod simulate;
 mod stream;
 pub mod threads;

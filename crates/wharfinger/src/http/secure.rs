@@ -29,7 +29,8 @@ const STREAMS_SHARE_PERCENT: u8 = 50;
 const HANDSHAKE: u8 = 22;
 
 /// The answer to a client that speaks plain HTTP.
-const SPEAK_TLS: &str = "This port speaks HTTPS. Begin the URL with https:// instead of http://.\n";
+pub(crate) const SPEAK_TLS: &str =
+    "This port speaks HTTPS. Begin the URL with https:// instead of http://.\n";
 
 /// How connections are encrypted.
 pub(super) struct Secure {

@@ -30,14 +30,14 @@ pub struct Mended<'o> {
 }
 
 /// Replaces the text of an order by a new one in its own dialect, judged like a submission. The order stays the same: its key, its
-/// number and its organisation cannot change. A dry run answers as the change would, and stores nothing.
+/// number and its organisation cannot change. With a revision, only the text of that one is replaced. A dry run answers as the change would, and stores nothing.
 ///
 /// # Errors
 /// The order is final, the text is invalid, or it is that of another order.
 pub async fn mend(
     app: &App,
     call: &Call<'_>,
-    found: &FoundOrder,
+    (found, of_revision): (&FoundOrder, Option<u32>),
     body: &[u8],
     encode: impl Fn(&Mended<'_>) -> Reply + Clone + Send + Sync + 'static,
 ) -> Result<Answered, RequestFailure> {
@@ -54,7 +54,8 @@ pub async fn mend(
     let options = BatchOptions::for_dialect(dialect);
     let mut heading = heading(app, call, &options, batch);
     heading.organisation = Some(organisation.id);
-    let submission = prepare(&heading, &[slot]);
+    let mut submission = prepare(&heading, &[slot]);
+    submission.of_revision = of_revision;
     let reply = move |outcomes: &[Outcome]| {
         encode(&Mended {
             batch,

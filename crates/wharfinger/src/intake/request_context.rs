@@ -6,6 +6,7 @@ use bytes::Bytes;
 use wharfinger_core::convert;
 use wharfinger_core::decide::admit::Policy;
 use wharfinger_core::dialect::{Context, Dialect, Head, Operation, Results};
+use wharfinger_core::letters::is_obeyed;
 use wharfinger_core::order::failure::RequestFailure;
 use wharfinger_core::order::ids::BatchId;
 use wharfinger_core::order::organisation::Organisation;
@@ -205,7 +206,7 @@ pub fn file_name(head: &Head<'_>) -> Result<Option<String>, RequestFailure> {
     let name = percent_encoding::percent_decode_str(encoded).decode_utf8();
     let is_name = |name: &str| {
         let chars = name.chars().count();
-        (1..=FILE_NAME_CHARS_MAX).contains(&chars) && !name.chars().any(is_unseen)
+        (1..=FILE_NAME_CHARS_MAX).contains(&chars) && !name.chars().any(is_obeyed)
     };
     let name = name
         .ok()
@@ -222,12 +223,6 @@ pub fn file_name(head: &Head<'_>) -> Result<Option<String>, RequestFailure> {
 fn is_encoded(text: &str) -> bool {
     let mut escapes = text.split('%').skip(1).map(str::as_bytes);
     escapes.all(|behind| behind.len() >= 2 && behind[..2].iter().all(u8::is_ascii_hexdigit))
-}
-
-/// Whether a character is not seen, but changes the text: a control character, also one of the direction of writing.
-fn is_unseen(letter: char) -> bool {
-    let is_of_direction = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    letter.is_control() || is_of_direction
 }
 
 /// A call that outlives the head of its request: while the response streams, or while the body is still arriving.

@@ -61,6 +61,9 @@ pub struct DestinationView {
     /// When this state was entered.
     #[schemars(extend("format" = "date-time"))]
     pub since: String,
+    /// Since when every attempt has failed; null if the latest one did not, or if nothing is attempted.
+    #[schemars(extend("format" = "date-time"))]
+    pub failing_since: Option<String>,
     /// The cursor of the feed up to which everything was delivered or is parked; null at the beginning.
     pub cursor: Option<String>,
     /// The number of events that were delivered.
@@ -160,6 +163,10 @@ impl DestinationView {
             created_at: rfc_3339(of.created_at_ms),
             state: of.state.name(),
             since: rfc_3339(of.state_since_ms),
+            failing_since: progress
+                .failing_since_ms
+                .filter(|_| of.state == DestinationState::Active)
+                .map(rfc_3339),
             cursor: progress
                 .cursor
                 .as_ref()

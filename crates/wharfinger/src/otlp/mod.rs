@@ -56,7 +56,8 @@ pub struct Exporting {
 /// # Errors
 /// The endpoint is not a URL, or a header cannot be sent.
 pub fn start(settings: &Settings) -> Result<Option<Exporting>> {
-    let of_environment = || std::env::var(ENDPOINT).ok().filter(|url| !url.is_empty());
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let of_environment = || variable(ENDPOINT);
     let Some(endpoint) = settings.otlp_endpoint.clone().or_else(of_environment) else {
         return Ok(None);
     };
@@ -71,8 +72,8 @@ pub fn start(settings: &Settings) -> Result<Option<Exporting>> {
     let client = Client::new(reach.into(), &url)
         // Not the URL: it may have a password.
         .map_err(|_| anyhow::anyhow!("cannot use the OTLP endpoint: write http://HOST:PORT or https://HOST, without a user and a query; credentials go into {HEADERS}"))?;
-    let headers = std::env::var(HEADERS).unwrap_or_default();
-    let name = std::env::var(SERVICE_NAME).ok();
+    let headers = variable(HEADERS).unwrap_or_default();
+    let name = variable(SERVICE_NAME);
     let (stop, stopped) = watch::channel(false);
     let exporter = Exporter {
         client,
@@ -80,6 +81,7 @@ pub fn start(settings: &Settings) -> Result<Option<Exporting>> {
         resource: Resource::new(name.as_deref().unwrap_or("wharfinger")),
         stopped,
         is_failing: false,
+        is_rejecting: false,
     };
     let Some(queue) = traces::record(settings.otlp_percent) else {
         return Ok(None);
@@ -125,11 +127,15 @@ struct Exporter {
     stopped: watch::Receiver<bool>,
     /// Whether the last message was not taken.
     is_failing: bool,
+    /// Whether it took only a part of the last message.
+    is_rejecting: bool,
 }
 
 /// Whether a collector has taken a message.
 enum Sent {
     Yes,
+    /// It keeps all but so many spans, and says why.
+    Partly(u64, String),
     /// It may take it later.
     Later(String),
     Never(String),
@@ -189,13 +195,9 @@ impl Exporter {
         let mut pauses = AGAIN_AFTER.iter();
         let why = loop {
             match self.post(message.clone()).await {
-                Sent::Yes => {
-                    METRICS.count_exported_spans(count);
-                    if std::mem::take(&mut self.is_failing) {
-                        tracing::info!("The collector of traces takes spans again.");
-                    }
-                    return;
-                }
+                Sent::Yes => return self.taken(count, 0, ""),
+                // A message that was partly taken must not be sent again.
+                Sent::Partly(rejected, why) => return self.taken(count, rejected, &why),
                 Sent::Never(why) => break why,
                 Sent::Later(why) => {
                     let Some(pause) = pauses.next().filter(|_| !*self.stopped.borrow()) else {
@@ -217,12 +219,33 @@ impl Exporter {
         }
     }
 
+    /// Counts a message that the collector has answered, with the spans that it rejected.
+    fn taken(&mut self, count: u64, rejected: u64, why: &str) {
+        let rejected = rejected.min(count);
+        METRICS.count_exported_spans(count - rejected);
+        METRICS.count_dropped_spans(rejected);
+        if std::mem::take(&mut self.is_failing) {
+            tracing::info!("The collector of traces takes spans again.");
+        }
+        // Once, not for each message.
+        if !std::mem::replace(&mut self.is_rejecting, rejected > 0) && rejected > 0 {
+            tracing::warn!(
+                why,
+                "The collector of traces rejects some of the spans; they are dropped."
+            );
+        }
+    }
+
     async fn post(&self, message: Bytes) -> Sent {
         let answered = self
             .client
             .post(self.headers.clone(), message, ANSWER_WITHIN);
         match answered.await {
-            Ok(answer) if (200..300).contains(&answer.status) => Sent::Yes,
+            Ok(answer) if (200..300).contains(&answer.status) => match wire::rejected(&answer.body)
+            {
+                Some((rejected @ 1.., why)) => Sent::Partly(rejected, why),
+                Some((0, _)) | None => Sent::Yes,
+            },
             // Those that the protocol names as worth another try.
             Ok(answer) if matches!(answer.status, 429 | 502 | 503 | 504) => {
                 Sent::Later(format!("It answered {}.", answer.status))

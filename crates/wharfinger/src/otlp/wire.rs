@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::runtime::traces::{Child, Finished, Kind, Value};
@@ -186,4 +186,46 @@ fn value_wire(value: &Value) -> ValueWire {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX >> 1)
+}
+
+/// Letters of a collector's own words that are logged.
+const WORDS_MAX: usize = 200;
+
+/// How many spans a collector has rejected in its answer of success, and why: `ExportTraceServiceResponse`. `None` if it says
+/// nothing about that, or in another encoding.
+pub(super) fn rejected(answer: &[u8]) -> Option<(u64, String)> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer {
+        partial_success: Option<PartialSuccess>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct PartialSuccess {
+        rejected_spans: Number,
+        error_message: String,
+    }
+    /// A 64-bit number, which is a text in JSON; some collectors write a number.
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Number(u64),
+        Text(String),
+    }
+    impl Default for Number {
+        fn default() -> Self {
+            Self::Number(0)
+        }
+    }
+    let answer: Answer = serde_json::from_slice(answer).ok()?;
+    let PartialSuccess {
+        rejected_spans,
+        error_message,
+    } = answer.partial_success?;
+    let rejected = match rejected_spans {
+        Number::Number(rejected) => rejected,
+        Number::Text(digits) => digits.parse().ok()?,
+    };
+    let words = error_message.chars().filter(|letter| !letter.is_control());
+    Some((rejected, words.take(WORDS_MAX).collect()))
 }

@@ -370,7 +370,9 @@ pub(crate) fn locate(
             })?;
             Some(password.trim_end_matches(['\r', '\n']).to_owned())
         }
-        None => std::env::var(DATABASE_PASSWORD).ok(),
+        None => std::env::var(DATABASE_PASSWORD)
+            .ok()
+            .filter(|password| !password.is_empty()),
     };
     Ok(Location::Database(Database { url, password, ca }))
 }

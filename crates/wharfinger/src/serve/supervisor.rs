@@ -29,7 +29,9 @@ impl Supervisor {
         let is_meant = pid.is_none_or(|pid| pid == u64::from(std::process::id()));
         let watchdog = number("WATCHDOG_USEC").filter(|usec| is_meant && *usec > 0);
         Self {
-            socket: std::env::var_os("NOTIFY_SOCKET").and_then(socket),
+            socket: std::env::var_os("NOTIFY_SOCKET")
+                .filter(|name| !name.is_empty())
+                .and_then(socket),
             watchdog: watchdog.map(Duration::from_micros),
         }
     }

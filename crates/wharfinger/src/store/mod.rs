@@ -71,7 +71,7 @@ use self::engine::pool::Readers;
 pub use self::format::email_hash::EmailKey;
 pub use self::maintain::backup::{
     DATABASE_FILE, DestinationEnd, FeedEnd, PageHashes, StoreCopy, StoreFacts, back_up, facts_of,
-    migrate, remove_log,
+    migrate, note_backup_in, remove_log,
 };
 pub use self::maintain::copy::{Copied, Stage, copy};
 pub use self::maintain::distribute::{Distributed, distribute, script as distribution_script};

@@ -195,6 +195,22 @@ fn heads_are_bounded_each_and_together() {
     );
     assert_eq!(refused.json()["status"], 431);
     assert!(too_large.is_closed());
+    // So does one with too many fields, which hyper would refuse without a word.
+    let with_fields = |path: &str, count: usize| {
+        let fields = 0..count;
+        fields.fold(Request::new("GET", path), |request, number| {
+            request.header(&format!("x-{number}"), "1")
+        })
+    };
+    assert_eq!(server.send(&with_fields("/healthz", 90)).status, 200);
+    let crowded = Connection::open(server.address).exchange(&with_fields("/healthz", 101));
+    let crowded = crowded.expect("it is told why");
+    assert_eq!(crowded.status, 431);
+    let detail = crowded.json()["detail"].to_string();
+    assert!(detail.contains("at most 100 header fields"), "{detail}");
+    let page = Connection::open(server.address).exchange(&with_fields("/console", 101));
+    let page = page.expect("it is told why");
+    assert!(page.text().contains("too many header fields"), "{page:?}");
     // A person gets a page.
     let many = (0..10_000)
         .map(|at| format!("&parameter{at}=1"))

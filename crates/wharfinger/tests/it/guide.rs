@@ -89,6 +89,7 @@ fn told(printed: &str, key_id: &str) -> String {
         "updated_at",
         "created_at",
         "delivered_at",
+        "failing_since",
         "since",
         "at",
     ] {

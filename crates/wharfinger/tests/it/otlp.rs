@@ -260,6 +260,44 @@ fn a_collector_that_refuses_hangs_or_is_down_harms_nothing() {
     assert!(server.wait().0.success());
 }
 
+/// The answer of a collector that has rejected spans is a success in HTTP.
+#[test]
+fn spans_that_a_collector_rejects_are_counted_as_dropped() {
+    let data = fixture::data_directory();
+    let answer = r#"{"partialSuccess":{"rejectedSpans":"1","errorMessage":"too\u0007 old"}}"#;
+    let collector = Receiver::start(move |_| {
+        let head = "content-type: application/json\r\n".to_owned();
+        Reply::Full(200, head, answer.to_owned())
+    });
+    let mut command = program();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"]);
+    command.args(["--log-format", "json"]);
+    let endpoint = format!("http://{}", collector.address);
+    command.args(["--otlp-endpoint", &endpoint]);
+    database::aim(&mut command, data.path());
+    let log = tempfile::NamedTempFile::new().unwrap();
+    command.stderr(log.reopen().unwrap());
+    let server = Server::spawn(command);
+    let metric = |name: &str| server.metric(&format!("wharfinger_trace_spans_{name}_total"));
+    for messages in 1..3 {
+        assert_eq!(server.send(&order(&format!("A-{messages}"))).status, 202);
+        while metric("dropped") < f64::from(messages) {
+            std::thread::yield_now();
+        }
+    }
+    let arrived = spans(&collector.taken()).len();
+    let counted = metric("exported") + metric("dropped");
+    assert!(metric("exported") > 0.0 && counted >= 4.0, "{counted}");
+    assert!(counted <= arrived as f64, "{counted} of {arrived}");
+    server.terminate();
+    server.wait();
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    let told = log.lines().filter(|line| line.contains("rejects some"));
+    let told = Vec::from_iter(told);
+    assert_eq!(told.len(), 1, "{log}");
+    assert!(told[0].contains("too old"), "{told:?}");
+}
+
 #[test]
 fn an_endpoint_that_is_no_url_is_refused() {
     let data = fixture::data_directory();

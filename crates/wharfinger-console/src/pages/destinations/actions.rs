@@ -10,7 +10,13 @@ use super::one::{Attempt, tested};
 use super::{Destination, PATH, page_of, target_of};
 use crate::page;
 use crate::parts::{Confirm, is_first, once_field, select, text_field};
-use crate::visit::{AdminVisit, Posted};
+use crate::visit::{AdminVisit, Posted, Visit};
+
+/// Looks whether the destination of a question exists. The page to show instead, if not.
+async fn missing(visit: &Visit) -> Option<Response> {
+    let found: Result<Destination, _> = visit.get(&target_of(visit.path("id"), "")).await;
+    found.err().map(|refused| page::refused(visit, &refused))
+}
 
 /// Sends a request about the destination, and goes back to its page.
 async fn simply(posted: &Posted, below: &str) -> Response {
@@ -44,6 +50,9 @@ pub(super) async fn test(posted: Posted) -> Response {
 }
 
 pub(super) async fn ask_rotate(AdminVisit(visit): AdminVisit) -> Response {
+    if let Some(missing) = missing(&visit).await {
+        return missing;
+    }
     let back = page_of(visit.path("id"));
     Confirm {
         title: "Rotate the secret?",
@@ -73,6 +82,9 @@ pub(super) async fn rotate(posted: Posted) -> Response {
 }
 
 pub(super) async fn ask_replay(AdminVisit(visit): AdminVisit) -> Response {
+    if let Some(missing) = missing(&visit).await {
+        return missing;
+    }
     let back = page_of(visit.path("id"));
     Confirm {
         title: "Deliver events again?",
@@ -110,6 +122,9 @@ pub(super) async fn replay(posted: Posted) -> Response {
 }
 
 pub(super) async fn ask_delete(AdminVisit(visit): AdminVisit) -> Response {
+    if let Some(missing) = missing(&visit).await {
+        return missing;
+    }
     let back = page_of(visit.path("id"));
     Confirm {
         title: "Delete this destination?",

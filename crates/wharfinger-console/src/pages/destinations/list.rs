@@ -28,7 +28,9 @@ pub(super) async fn show(visit: Visit) -> Response {
         }
         (pager(&visit, PATH, &[], found.next.as_deref()))
     };
-    Page::new(&visit, "Destinations").show(&content)
+    Page::new(&visit, "Destinations")
+        .done(&["deleted"])
+        .show(&content)
 }
 
 fn rows(destinations: &[Destination]) -> Markup {

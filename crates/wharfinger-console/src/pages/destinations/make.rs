@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Destination, PATH};
 use crate::api::{self, Refused};
 use crate::page::{self, Page};
-use crate::parts::{form, is_first, once_field, secret, select, text_field};
+use crate::parts::{form, is_first, once_field, secret, select, text_field, visible};
 use crate::visit::{AdminVisit, Posted, Visit};
 
 /// A kind of destination.
@@ -175,9 +175,23 @@ fn form_page<'v>(
             }
         }
         p.lead { (kind.about) }
-        @if let Some(refused) = refused { p.notice.bad role="alert" { (refused.sentence()) } }
+        @if let Some(refused) = refused { p.notice.bad role="alert" { (visible(&refused.in_words(&labels(kind)))) } }
         div.narrow { (form(visit, PATH, &content)) }
     })
+}
+
+/// What the fields of a form are called, beside their names in the API. A label ends where its explanation begins.
+fn labels(kind: &Kind) -> Vec<(&'static str, &'static str)> {
+    let short = |label: &'static str| label.split([',', ':', '.']).next().unwrap_or(label);
+    let own = kind.settings.iter();
+    let own = own.map(|setting| (setting.0, short(setting.1)));
+    let common = [
+        ("organisations", "Organisations"),
+        ("events", "Events"),
+        ("form", "The order in each event"),
+        ("start", "Begins with"),
+    ];
+    own.chain(common).collect()
 }
 
 /// The choice of the form of the order in each event.

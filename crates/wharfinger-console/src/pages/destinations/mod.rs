@@ -59,6 +59,7 @@ struct Destination {
     created_at: String,
     state: String,
     since: String,
+    failing_since: Option<String>,
     delivered: u64,
     delivered_at: Option<String>,
     lag: Lag,
@@ -91,8 +92,8 @@ impl Destination {
 
     /// How it does, by word and colour.
     fn condition(&self) -> Markup {
-        let hint = self.hint.as_ref().map(|hint| hint.what.as_str());
-        condition(&self.state, self.parked, hint)
+        let fails = self.failing_since.is_some();
+        condition(&self.state, self.parked, fails, self.hint.is_some())
     }
 
     /// Where it leads, or what it is.
@@ -116,16 +117,12 @@ fn target_of(id: &str, below: &str) -> String {
     format!("/v1/destinations/{}{below}", segment(id))
 }
 
-/// The beginning of the hint of a destination that gets nothing, although it is active.
-const FAILS: &str = "every attempt fails";
-
 /// How a destination does, by word and colour. One that is active can fail all the same.
-pub(crate) fn condition(state: &str, parked: u64, hint: Option<&str>) -> Markup {
-    let fails = hint.is_some_and(|what| what.starts_with(FAILS));
+pub(crate) fn condition(state: &str, parked: u64, fails: bool, has_hint: bool) -> Markup {
     match state {
         "active" if fails => label("failing", "bad"),
         "active" => html! {
-            (label("active", if hint.is_some() { "warm" } else { "good" }))
+            (label("active", if has_hint { "warm" } else { "good" }))
             @if parked > 0 { " " (label("parked orders", "warm")) }
         },
         "paused" => label(state, "warm"),

@@ -83,7 +83,9 @@ pub(super) async fn show(visit: Visit) -> Response {
         @else { (table("Parked orders", &parked(&deliveries.parked))) }
         (pager(&visit, &page_of(id), &[], deliveries.next.as_deref()))
     };
-    Page::new(&visit, one.name()).show(&content)
+    Page::new(&visit, one.name())
+        .done(&["saved"])
+        .show(&content)
 }
 
 fn buttons(visit: &Visit, one: &Destination) -> Markup {

@@ -102,35 +102,41 @@ pub(super) async fn text(posted: Posted) -> Response {
     let text = posted.field("text").replace("\r\n", "\n");
     let is_save = posted.field("do") == "save";
     let revision = posted.field("revision").to_owned();
-    if is_save && is_outdated(visit, &revision).await {
-        let sentence = "Somebody else has changed this order in the meantime. Nothing was saved. Their text is below. If you save now, yours replaces it.";
-        let said = Said {
-            status: Some(StatusCode::CONFLICT),
-            verdict: Some(("warm", sentence.to_owned())),
-            text: Some(text),
-            is_late: true,
-            ..Said::default()
-        };
-        return show::page(visit, &said).await;
-    }
-    let revision = Some(revision).filter(|revision| !revision.is_empty());
-    match send(visit, &text, !is_save).await {
+    match send(visit, &text, (!is_save, &revision)).await {
         Ok(mended) if is_save => saved(visit, &mended),
+        Err(refused)
+            if refused.status == StatusCode::CONFLICT.as_u16()
+                && is_outdated(visit, &revision).await =>
+        {
+            let sentence = "Somebody else has changed this order in the meantime. Nothing was saved. Their text is below. If you save now, yours replaces it.";
+            let said = Said {
+                status: Some(StatusCode::CONFLICT),
+                verdict: Some(("warm", sentence.to_owned())),
+                text: Some(text),
+                is_late: true,
+                ..Said::default()
+            };
+            show::page(visit, &said).await
+        }
         Ok(mended) => {
             let said = Said {
                 verdict: Some(verdict(mended)),
                 text: Some(text),
-                revision,
+                revision: written(revision),
                 ..Said::default()
             };
             show::page(visit, &said).await
         }
         Err(refused) => {
             let mut said = Said::of_text(text, &refused);
-            said.revision = revision;
+            said.revision = written(revision);
             again(visit, &refused, said).await
         }
     }
+}
+
+fn written(revision: String) -> Option<String> {
+    Some(revision).filter(|revision| !revision.is_empty())
 }
 
 /// Whether the order has another revision than the one that the person's text was made from.
@@ -140,11 +146,19 @@ async fn is_outdated(visit: &Visit, revision: &str) -> bool {
     !revision.is_empty() && current.is_some_and(|order| order.revision.to_string() != revision)
 }
 
-/// Replaces the text. A dry run stores nothing.
-async fn send(visit: &Visit, text: &str, is_dry: bool) -> Result<Mended, Refused> {
+/// Replaces the text of a revision. A dry run stores nothing, and takes any revision.
+async fn send(
+    visit: &Visit,
+    text: &str,
+    (is_dry, revision): (bool, &str),
+) -> Result<Mended, Refused> {
     let target = format!("/v1/orders/{}/text", api::segment(visit.path("id")));
-    let dry_run = if is_dry { "true" } else { "" };
-    let target = api::target(&target, &[("dry_run", dry_run)]);
+    let query = if is_dry {
+        ("dry_run", "true")
+    } else {
+        ("revision", revision)
+    };
+    let target = api::target(&target, &[query]);
     let body = Bytes::from(text.to_owned());
     visit.send(Method::PUT, &target, Some(body)).await?.json()
 }

@@ -129,6 +129,7 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
         @if may_write { (edit(visit, &order, &text, theirs.as_deref(), told)) }
     };
     Page::new(visit, format!("Held: {}", order.key))
+        .done(&["saved"])
         .status(told.status.unwrap_or(StatusCode::OK))
         .module("mend.js")
         .show(&content)

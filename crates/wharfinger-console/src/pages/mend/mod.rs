@@ -157,7 +157,7 @@ fn framed<'v>(visit: &'v Visit, found: &Rejection) -> Page<'v> {
         "open" if visit.session.may("orders:write") => format!("Mend {}", found.name()),
         _ => found.name(),
     };
-    Page::new(visit, title)
+    Page::new(visit, title).done(&["dismissed"])
 }
 
 /// Whose order it is, and where it came from.

@@ -60,6 +60,7 @@ pub(super) async fn page(visit: &Visit, told: &Said) -> Response {
         (history::show(visit, &id, &history))
     };
     Page::new(visit, format!("Order {}", order.key))
+        .done(&["saved", "released", "refused", "processed", "cancelled"])
         .status(told.status.unwrap_or(StatusCode::OK))
         .show(&content)
 }

@@ -53,19 +53,19 @@ impl Rule {
 #[derive(Deserialize)]
 struct Stored {
     rules: Vec<Rule>,
+    revision: String,
 }
 
-async fn stored(visit: &Visit) -> Result<Vec<Rule>, Refused> {
-    let stored: Stored = visit.get(&target(visit.path("code"), "")).await?;
-    Ok(stored.rules)
+async fn stored(visit: &Visit) -> Result<Stored, Refused> {
+    visit.get(&target(visit.path("code"), "")).await
 }
 
 async fn show(visit: Visit) -> Response {
-    let rules = match stored(&visit).await {
-        Ok(rules) => rules,
+    let stored = match stored(&visit).await {
+        Ok(stored) => stored,
         Err(refused) => return page::refused(&visit, &refused),
     };
-    let draft = Draft::of_stored(rules);
+    let draft = Draft::of_stored(stored);
     let faults = faults_of(&visit, &draft).await;
     Editor::new(&visit, &draft, &faults).show()
 }
@@ -73,13 +73,12 @@ async fn show(visit: Visit) -> Response {
 /// A form of the page.
 async fn work(posted: Posted) -> Response {
     let visit = &posted.visit;
-    let now = match stored(visit).await {
-        Ok(rules) => rules,
-        Err(refused) => return page::refused(visit, &refused),
-    };
+    if let Err(refused) = stored(visit).await {
+        return page::refused(visit, &refused);
+    }
     let mut draft = Draft::of_form(&posted);
     match posted.field("do") {
-        "save" => save(visit, &mut draft, &now).await,
+        "save" => save(visit, &mut draft).await,
         "test" => test(visit, &draft, posted.field("last")).await,
         pressed => {
             draft.press(pressed);
@@ -103,28 +102,35 @@ async fn faults_of(visit: &Visit, draft: &Draft) -> Vec<edit::Fault> {
     }
 }
 
-async fn save(visit: &Visit, draft: &mut Draft, now: &[Rule]) -> Response {
-    if draft.was != edit::fingerprint(now) {
-        // Whoever presses the button again has seen this.
-        draft.was = edit::fingerprint(now);
-        let faults = faults_of(visit, draft).await;
-        let about = "Somebody else has changed the rules while you had them open. Nothing of yours was saved. Save again to replace \
-                     what is set now:";
-        return Editor::new(visit, draft, &faults)
-            .status(StatusCode::CONFLICT)
-            .others(about, now)
-            .show();
-    }
+async fn save(visit: &Visit, draft: &mut Draft) -> Response {
     let Sent { rules, places } = draft.sent();
-    let body = json!({ "rules": rules }).to_string();
+    let body = json!({"rules": rules, "revision": draft.was}).to_string();
     let target = target(visit.path("code"), "");
     match visit.send(Method::PUT, &target, Some(body.into())).await {
         Ok(_) => {
             let address = address(visit.path("code"));
             page::redirect(&api::target(&address, &[("done", "saved")]))
         }
+        Err(refused) if refused.status == StatusCode::CONFLICT.as_u16() => late(visit, draft).await,
         Err(refused) => refused_page(visit, draft, &refused, &places),
     }
+}
+
+/// The form again, after somebody else has saved rules.
+async fn late(visit: &Visit, draft: &mut Draft) -> Response {
+    let now = match stored(visit).await {
+        Ok(stored) => stored,
+        Err(refused) => return page::refused(visit, &refused),
+    };
+    // Whoever presses the button again has seen this.
+    draft.was = now.revision;
+    let faults = faults_of(visit, draft).await;
+    let about = "Somebody else has changed the rules while you had them open. Nothing of yours was saved. Save again to replace \
+                 what is set now:";
+    Editor::new(visit, draft, &faults)
+        .status(StatusCode::CONFLICT)
+        .others(about, &now.rules)
+        .show()
 }
 
 async fn test(visit: &Visit, draft: &Draft, last: &str) -> Response {

@@ -88,6 +88,7 @@ impl<'e> Editor<'e> {
             (self.actions())
         };
         Page::new(self.visit, format!("Rules of {code}"))
+        .done(&["saved"])
             .status(self.status)
             .module("rules.js")
             .show(&html! {

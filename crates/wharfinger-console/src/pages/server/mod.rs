@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use self::metrics::Metrics;
 use crate::page::{self, Page};
-use crate::parts::{age, count, label, stack, table};
+use crate::parts::{age, count, label, stack};
 use crate::visit::{Shared, Visit};
 
 /// The routes.
@@ -112,9 +112,9 @@ fn orders(metrics: &Metrics) -> Markup {
         h2 { "Orders" }
         @if rows.is_empty() { p.hint { "None since the start." } }
         @else {
-            (table("Orders since the start", &html! {
+            (stack("Orders since the start", &html! {
                 thead { tr { th scope="col" { "Dialect" } th scope="col" { "Outcome" } th.number scope="col" { "Orders" } } }
-                tbody { @for (dialect, outcome, value) in &rows { tr { td { (dialect) } td { (label(outcome, "quiet")) } td.number { (count(*value as u64)) } } } }
+                tbody { @for (dialect, outcome, value) in &rows { tr { td data-label="Dialect" { span { (dialect) } } td data-label="Outcome" { (label(outcome, "quiet")) } td.number data-label="Orders" { (count(*value as u64)) } } } }
             }))
         }
     }

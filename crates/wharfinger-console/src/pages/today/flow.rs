@@ -31,6 +31,7 @@ struct Destination {
     state: String,
     lag: Lag,
     parked: u64,
+    failing_since: Option<String>,
     hint: Option<Hint>,
 }
 
@@ -142,14 +143,14 @@ async fn destinations(visit: &Visit) -> Markup {
 
 fn row(one: &Destination) -> Markup {
     let address = format!("/console/destinations/{}", api::segment(&one.id));
-    let hint = one.hint.as_ref().map(|hint| hint.what.as_str());
+    let fails = one.failing_since.is_some();
     html! {
         tr {
             td.wide {
                 a href=(address) { (one.kind) @if let Some(url) = &one.url { " " bdi { (visible(url)) } } }
                 @if let Some(hint) = &one.hint { p.hint { (visible(&sentence(&hint.what))) " " (visible(&sentence(&hint.remedy))) } }
             }
-            td data-label="State" { div { (condition(&one.state, one.parked, hint)) } }
+            td data-label="State" { div { (condition(&one.state, one.parked, fails, one.hint.is_some())) } }
             td.number data-label="Behind" {
                 @if one.lag.events == 0 && one.parked > 0 { "only parked orders" } @else if one.lag.events == 0 { "up to date" } @else {
                     (several(one.lag.events, "event", "events"))

@@ -26,7 +26,7 @@ use crate::access::rules::{SPAN_FORM, span};
 use crate::clock;
 use crate::serve::config::Config;
 use crate::serve::tls::Files;
-use crate::store::{Inspection, Location, Store};
+use crate::store::{Inspection, Location, RESTORING, Store};
 
 /// A certificate that ends so soon is a fault, in seconds.
 const CERTIFICATE_LEFT_S: i64 = 14 * 24 * 60 * 60;
@@ -102,6 +102,16 @@ pub(super) fn examine(config: &Config, public: &Public) -> (Report, Option<Inspe
             store::check(&mut report, &found, public.backup_within);
             Some(found)
         }
+        Err(_) if is_half_restored(&config.location) => {
+            let told = format!(
+                "{} has an unfinished restore, and no store yet",
+                config.location
+            );
+            let remedy =
+                "if no `wharfinger restore` is running, delete the directory and restore again";
+            report.fault("store", told, remedy);
+            None
+        }
         Err(error) => {
             let told = format!("cannot read the store in {}: {error}", config.location);
             let remedy = "name the store with --data or --database, as for the server, and run this as its user";
@@ -129,13 +139,18 @@ pub(super) fn examine(config: &Config, public: &Public) -> (Report, Option<Inspe
     (report, found)
 }
 
+/// Whether the store is a data directory that a restore works in, or was interrupted in.
+fn is_half_restored(location: &Location) -> bool {
+    matches!(location, Location::Directory(directory) if directory.join(RESTORING).exists())
+}
+
 /// The report without what receivers of events have answered. `found` has it no more.
 pub(super) fn without_texts(mut report: Report, found: &Inspection) -> Report {
     report
         .checks
         .retain(|finding| finding.check != store::DESTINATIONS);
     if let Some(Ok(content)) = &found.content {
-        store::destinations(&mut report, content);
+        store::destinations(&mut report, content, store::server_of(found));
     }
     report
 }

@@ -13,6 +13,7 @@ use wharfinger_client::http::agent;
 
 use super::finding::Report;
 use crate::http::health::key_fields;
+use crate::http::secure::SPEAK_TLS;
 use crate::runtime::trust::{Trust, client_config};
 use crate::serve::tls::end_of;
 
@@ -64,6 +65,13 @@ pub(super) fn check(report: &mut Report, url: &str, ca: Option<&Path>) {
     }
 }
 
+/// Whether a response to plain HTTP says that its port is for TLS.
+fn is_for_tls(status: u16, text: &str) -> bool {
+    // The second sentence is nginx's.
+    status == 400
+        && (text == SPEAK_TLS || text.contains("plain HTTP request was sent to HTTPS port"))
+}
+
 /// Whether the host is this machine.
 fn is_local(url: &Url) -> bool {
     match url.host() {
@@ -108,6 +116,14 @@ impl Site {
                 return false;
             }
         };
+        if is_for_tls(status, &text) {
+            let told = format!(
+                "{} speaks HTTPS, and the URL begins with http://",
+                self.base
+            );
+            report.fault(check, told, "begin the URL with https://");
+            return false;
+        }
         if status != 200 || !text.starts_with("ok\n") {
             let told = format!(
                 "{} answered /healthz with HTTP {status}, and is no Wharfinger",

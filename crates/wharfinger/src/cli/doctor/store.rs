@@ -6,7 +6,9 @@ use super::finding::{Level, Report, bytes};
 use crate::clock;
 use crate::onward::hint::{PARKED_MAX, hint};
 use crate::onward::settings::Settings;
-use crate::store::{Content, DestinationState, EngineFacts, Inspection, SqliteFacts};
+use crate::store::{
+    Content, DestinationState, DestinationStatus, EngineFacts, Inspection, SqliteFacts,
+};
 
 /// The length of the log from which a long reader must be the cause.
 const LOG_BYTES_MAX: u64 = 128 << 20;
@@ -22,7 +24,7 @@ pub(super) fn check(report: &mut Report, found: &Inspection, backup_within: Dura
     match &found.content {
         Some(Ok(content)) => {
             organisations(report, content);
-            destinations(report, content);
+            destinations(report, content, server_of(found));
         }
         Some(Err(why)) => report.fault(
             "content",
@@ -148,30 +150,77 @@ fn organisations(report: &mut Report, content: &Content) {
 
 /// The check of destinations.
 pub(super) const DESTINATIONS: &str = "destinations";
+/// How long a destination may fail before that is a fault, in milliseconds: the alert on destinations that are behind waits as long.
+const FAILS_MAX_MS: i64 = 15 * 60 * 1_000;
 
-pub(super) fn destinations(report: &mut Report, content: &Content) {
+/// Whether a server delivers events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    /// One runs, or that cannot be told.
+    Perhaps,
+    /// None runs on the data directory.
+    None,
+}
+
+/// Whether a server runs on the store.
+pub(super) fn server_of(found: &Inspection) -> Server {
+    match &found.engine {
+        EngineFacts::Sqlite(facts) if !facts.is_held => Server::None,
+        EngineFacts::Sqlite(_) | EngineFacts::Postgres(_) => Server::Perhaps,
+    }
+}
+
+/// How bad it is that a destination stands still.
+fn level_of(status: &DestinationStatus) -> Level {
+    let failing_since_ms = status.progress.failing_since_ms;
+    let is_retried = match (status.destination.state, failing_since_ms) {
+        // Somebody has paused it on purpose.
+        (DestinationState::Paused, _) => return Level::Note,
+        (DestinationState::Disabled, _) => false,
+        (DestinationState::Active, Some(since_ms)) => {
+            clock::now_ms().saturating_sub(since_ms) < FAILS_MAX_MS
+        }
+        (DestinationState::Active, None) => status.parked > 0 && status.parked < PARKED_MAX,
+    };
+    // What is tried again by itself may still come right.
+    if is_retried && status.given_up == 0 {
+        Level::Note
+    } else {
+        Level::Fault
+    }
+}
+
+pub(super) fn destinations(report: &mut Report, content: &Content, server: Server) {
     let check = DESTINATIONS;
     let mut fine = 0;
     for (status, lag, failed) in &content.destinations {
         let destination = &status.destination;
+        let is_active = destination.state == DestinationState::Active;
+        let kind = Settings::of(destination).map_or("destination", |settings| settings.kind());
+        let is_stuck = status.given_up > 0;
+        if is_active && server == Server::None && !is_stuck && (lag.events > 0 || status.parked > 0)
+        {
+            let what = match lag.events {
+                0 => format!("events of {} order keys wait", status.parked),
+                events => format!("{events} events wait"),
+            };
+            let told = format!(
+                "{kind} {}: {what}, and are not delivered, because no server runs on this data directory",
+                destination.id
+            );
+            report.note(check, told, "start the server; it goes on where it was");
+            continue;
+        }
         let Some(hint) = hint(status, *lag, failed.as_ref(), clock::now_ms()) else {
             fine += 1;
             continue;
         };
-        let kind = Settings::of(destination).map_or("destination", |settings| settings.kind());
         let since = hint
             .since
             .map(|since| format!(" since {since}"))
             .unwrap_or_default();
         let told = format!("{kind} {}: {}{since}", destination.id, hint.what);
-        // Somebody has paused it on purpose. What is tried again by itself may still come right.
-        let is_wanted = destination.state == DestinationState::Paused;
-        let is_retried = status.parked > 0 && status.given_up == 0 && status.parked < PARKED_MAX;
-        let level = if is_wanted || is_retried {
-            Level::Note
-        } else {
-            Level::Fault
-        };
+        let level = level_of(status);
         report.bad(level, check, (told, hint.remedy));
     }
     if fine == content.destinations.len() {

@@ -103,7 +103,9 @@ impl Listen {
                 let read = std::fs::read_to_string(file);
                 Some(read.with_context(|| format!("cannot read the secret in {}", file.display()))?)
             }
-            None => std::env::var(SECRET_VARIABLE).ok(),
+            None => std::env::var(SECRET_VARIABLE)
+                .ok()
+                .filter(|secret| !secret.is_empty()),
         };
         let secret = secret.map(|secret| secret.trim().to_owned());
         ensure!(

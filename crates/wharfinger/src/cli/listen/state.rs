@@ -11,6 +11,7 @@ use wharfinger_client::events::feed::Start;
 use wharfinger_client::http::Client;
 use wharfinger_client::private_file;
 use wharfinger_client::since::Since;
+use wharfinger_core::letters::hex;
 
 use crate::onward::signature::{is_secret, new_shared_secret};
 
@@ -152,7 +153,7 @@ fn default_file(client: &Client, target: &Url, organisation: Option<&str>) -> Re
         hash.update([0]);
     }
     let hash = hash.finalize();
-    let name: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = hex(&hash[..8]);
     Ok(folder.join(format!("wharfinger/listen/{name}.json")))
 }
 

@@ -82,6 +82,13 @@ pub(super) fn greet(
     let url = url(config, address);
     writeln!(out, "wharfinger is ready on {url}")?;
     writeln!(out, "  console {url}/console   API {url}/docs")?;
+    if address.ip().is_unspecified() {
+        let port = address.port();
+        writeln!(
+            out,
+            "  listens on all addresses of this machine, port {port}"
+        )?;
+    }
     match first_start {
         FirstStart::NotFresh => {}
         FirstStart::LeftToOperator => {
@@ -138,10 +145,14 @@ fn quoted(word: &str) -> Cow<'_, str> {
     format!("'{}'", word.replace('\'', "'\\''")).into()
 }
 
-/// The URL of the server.
+/// The URL of the server, as a browser on this machine opens it.
 pub(super) fn url(config: &Config, address: SocketAddr) -> String {
     let is_secure = config.settings.tls_cert.is_some();
     let scheme = if is_secure { "https" } else { "http" };
+    if address.ip().is_unspecified() {
+        // `0.0.0.0` and `[::]` are all addresses, and none that can be opened.
+        return format!("{scheme}://localhost:{}", address.port());
+    }
     format!("{scheme}://{address}")
 }
 

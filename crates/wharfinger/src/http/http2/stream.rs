@@ -27,7 +27,9 @@ use crate::http::answer::large_body;
 use crate::http::body::body_pace;
 use crate::http::connections::Connection;
 use crate::http::forwarded::Client;
+use crate::http::framing::HEAD_BYTES_MAX;
 use crate::http::guard::{self, IsOutOfMemory};
+use crate::http::long_head::{LongHead, TooMuch};
 use crate::http::pace::Pace;
 use crate::http::seats::{InProgress, Serving, Share, counted_as};
 use crate::http::simulate::Cut;
@@ -111,8 +113,14 @@ impl Exchange {
         shared: &Arc<Shared>,
         respond: &mut SendResponse<Bytes>,
     ) -> Option<Response> {
-        let bytes = UNSENT_BYTES_MAX + head_bytes(request.headers());
-        let is_affordable = self.memory.grow(bytes);
+        let target = request.uri().path_and_query();
+        let target = target.map_or(0, |target| target.as_str().len());
+        let head = target + head_bytes(request.headers());
+        let is_affordable = self.memory.grow(UNSENT_BYTES_MAX + head);
+        if head > HEAD_BYTES_MAX {
+            let path = request.uri().path().as_bytes();
+            return Some(LongHead::at(path, TooMuch::Bytes).response());
+        }
         let mut request = self.translate(request, shared);
         if !is_affordable {
             request.extensions_mut().insert(IsOutOfMemory);

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::json;
 use wharfinger_core::decide::admit::Move;
-use wharfinger_core::dialect::ParameterKind::Boolean;
+use wharfinger_core::dialect::ParameterKind::{Boolean, Number};
 use wharfinger_core::dialect::Reply;
 use wharfinger_core::dialect::query::Query;
 use wharfinger_core::order::failure::RequestFailure;
@@ -30,6 +30,8 @@ use crate::store::{MEND_ORDER, TransitionResult};
 
 /// Most characters of a note.
 const NOTE_CHARS_MAX: usize = 1_000;
+/// The last revision that an order can have.
+const REVISION_MAX: u64 = u32::MAX as u64;
 
 /// Routes of held orders.
 pub(super) static ROUTES: &[Route] = &[
@@ -62,11 +64,14 @@ pub(super) static ROUTES: &[Route] = &[
         scope: Some(Scope::OrdersWrite),
         kind: Kind::TakesOneOrder,
         summary: "Replace the text of an order that is not final, in its own dialect",
-        parameters: &[query(
-            "dry_run",
-            Boolean,
-            "Judge the text and store nothing",
-        )],
+        parameters: &[
+            query("dry_run", Boolean, "Judge the text and store nothing"),
+            query(
+                "revision",
+                Number(1, REVISION_MAX),
+                "Replace the text of this revision only: 409 if the order has another one by now",
+            ),
+        ],
         bodies: |generator| {
             let order = json!({"type": "object", "description": "The order, in the dialect that it was submitted in"});
             Bodies::one::<MendedView>(generator).takes(Content::json(order))
@@ -177,7 +182,11 @@ async fn text(
     headers: &HeaderMap,
     body: &mut Body,
 ) -> Result<Response, RequestFailure> {
-    Query::new(&call.head, call.operation)?;
+    let query = Query::new(&call.head, call.operation)?;
+    let wanted = "a revision, from 1";
+    let of_revision = query.read("revision", wanted, |value| {
+        value.parse().ok().filter(|revision| *revision > 0)
+    })?;
     let found = orders::find(app, call).await?;
     let body = input::body(app, call, headers, body).await?;
     refuse_others(&body)?;
@@ -219,6 +228,6 @@ async fn text(
         }
         Outcome::Withheld => refusal.failure(&RequestFailure::Internal),
     };
-    let answered = mend(app, call, &found, &body, encode).await?;
+    let answered = mend(app, call, (&found, of_revision), &body, encode).await?;
     Ok(respond_with(answered))
 }

@@ -56,6 +56,17 @@ pub(super) static ROUTES: &[Route] = &[
         handler: |r| Box::pin(create(r.app, r.call, r.headers, r.body)),
     },
     Route {
+        name: "show_key",
+        method: "GET",
+        path: "/v1/keys/{id}",
+        scope: Some(Scope::Admin),
+        kind: Kind::Plain,
+        summary: "Show an API key, without its secret",
+        parameters: &[],
+        bodies: Bodies::one::<KeyView>,
+        handler: |r| Box::pin(show(r.app, r.call)),
+    },
+    Route {
         name: "rotate_key",
         method: "POST",
         path: "/v1/keys/{id}/rotate",
@@ -183,6 +194,13 @@ async fn list(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
 }
 
 /// Creates a key and returns its secret.
+async fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
+    Query::new(&call.head, call.operation)?;
+    let directory = directory(app, call).await?;
+    let key = find(call, &directory)?;
+    Ok(ok(&KeyView::of(key, &directory.organisations)))
+}
+
 async fn create(
     app: &App,
     call: &Call<'_>,

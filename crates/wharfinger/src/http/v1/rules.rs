@@ -31,7 +31,7 @@ use crate::intake::idempotency::SaveAs;
 use crate::intake::mending::judged;
 use crate::intake::request_context::Call;
 use crate::intake::rule_trial::{LAST_MAX, Tried, try_on_latest};
-use crate::store::{Change, OrganisationRules};
+use crate::store::{Change, OrganisationRules, rules_revision};
 
 /// Routes of rules.
 pub(super) static ROUTES: &[Route] = &[
@@ -57,7 +57,8 @@ pub(super) static ROUTES: &[Route] = &[
         bodies: |generator| {
             let mut rules = rules_schema();
             rules["type"] = "array".into();
-            let request = object(&["rules"], &json!({"rules": rules}));
+            let revision = json!({"type": ["string", "null"], "description": "Replace the rules of this revision only: 409 if others are set by now"});
+            let request = object(&["rules"], &json!({"rules": rules, "revision": revision}));
             Bodies::one::<RulesView>(generator).takes(Content::json(request))
         },
         handler: |r| Box::pin(set(r.app, r.call, r.headers, r.body)),
@@ -80,6 +81,8 @@ pub(super) static ROUTES: &[Route] = &[
 #[schemars(rename = "Rules")]
 struct RulesView {
     rules: Vec<RuleView>,
+    /// The revision of these rules. Send it with other rules, so that they replace these only.
+    revision: String,
 }
 
 /// A rule that holds orders for a person.
@@ -120,14 +123,15 @@ struct TriedView {
 }
 
 impl RulesView {
-    fn of<'r>(rules: impl Iterator<Item = &'r Rule>) -> Self {
+    fn of(rules: &[Rule]) -> Self {
         let view = |rule: &Rule| RuleView {
             name: rule.name.clone(),
             when: rule.when.clone(),
             sentence: rule.sentence.clone(),
         };
         Self {
-            rules: rules.map(view).collect(),
+            rules: rules.iter().map(view).collect(),
+            revision: rules_revision(rules),
         }
     }
 }
@@ -163,10 +167,7 @@ fn test_bodies(generator: &mut SchemaGenerator) -> Bodies {
 fn show(app: &App, call: &Call<'_>) -> Result<Response, RequestFailure> {
     Query::new(&call.head, call.operation)?;
     let organisation = organisations::find(call)?;
-    let all = app.access.rules();
-    let rules = all.get(&organisation.id);
-    let rules = rules.into_iter().flat_map(|of| of.set.rules());
-    Ok(ok(&RulesView::of(rules)))
+    Ok(ok(&RulesView::of(&stored(app, organisation))))
 }
 
 async fn set(
@@ -178,19 +179,21 @@ async fn set(
     Query::new(&call.head, call.operation)?;
     let organisation = organisations::find(call)?;
     let body = input::body(app, call, headers, body).await?;
-    let rules = input::strict_object(app, &body, &["rules"], |form| {
+    let (rules, seen) = input::strict_object(app, &body, &["rules", "revision"], |form| {
         if form.present("rules").is_none() {
             form.problem("rules", Code::Required);
         }
-        rules_in(form)
+        let seen = form.optional("revision", validate::text);
+        (rules_in(form), seen.map(Into::into))
     })?;
     if let Some(refused) = refusal(call, &rules) {
         return Ok(respond(refused));
     }
-    let reply = Reply::json(200, &RulesView::of(rules.iter()));
+    let reply = Reply::json(200, &RulesView::of(&rules));
     let change = Change::SetRules {
         code: organisation.code.clone(),
         rules,
+        seen,
     };
     administer(app, call, &body, change, (reply, SaveAs::Plain))
         .await

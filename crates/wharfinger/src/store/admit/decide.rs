@@ -182,6 +182,15 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
         row: &Row,
         found: Option<OrderRow>,
     ) -> Result<(EntryOutcome, Outcome), Fault> {
+        if let (Some(seen), Some(order)) = (self.submission.of_revision, &found)
+            && order.revision != seen
+        {
+            // The only order of its batch: nothing is written yet.
+            return Err(Fault::Refused(format!(
+                "the order has revision {} by now, not {seen}; nothing was stored",
+                order.revision
+            )));
+        }
         let existing = found.map(|order| order.existing());
         match (decide(existing, row.intent, row.hash), found) {
             (Decision::Update(state), Some(order)) => self.update(row, &order, state),

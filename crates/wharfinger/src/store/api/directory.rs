@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
 use wharfinger_core::dialect::{Dialect, StoredOrder};
+use wharfinger_core::letters::hex;
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::organisation::CatalogueMode;
 use wharfinger_core::order::organisation::{
@@ -129,6 +131,8 @@ pub enum Change {
         code: String,
         /// The rules. None removes them.
         rules: Vec<Rule>,
+        /// The revision of the rules that these replace. If others are set by now, nothing is changed.
+        seen: Option<String>,
     },
     /// Creates a key.
     CreateKey(Key),
@@ -148,6 +152,13 @@ pub enum Change {
         /// When, in milliseconds since 1970.
         at_ms: i64,
     },
+}
+
+/// The revision of the rules of an organisation. It is another one after any change.
+#[must_use]
+pub fn rules_revision(rules: &[Rule]) -> String {
+    let text = serde_json::to_vec(rules).unwrap_or_default();
+    hex(&Sha256::digest(&text)[..8])
 }
 
 /// The new values of an organisation's fields.

@@ -29,7 +29,7 @@ pub use self::destinations::{
 };
 pub use self::directory::{
     AllRules, AuditEntry, AuditPage, COMMAND_LINE, Change, ConsoleSession, Directory, Key,
-    OrganisationChange, OrganisationRules, RATE_MAX, Rates, ReadAudit,
+    OrganisationChange, OrganisationRules, RATE_MAX, Rates, ReadAudit, rules_revision,
 };
 pub use self::disk::{DISK_RETRY_AFTER, RETRY_AFTER, Room};
 pub use self::error::StoreError;

@@ -7,9 +7,8 @@ use wharfinger_core::order::organisation::{
     ListSort, OrgAccess, Organisation, Organisations, Scope,
 };
 use wharfinger_core::order::zone;
-use wharfinger_core::rules::Rule;
 
-use super::destinations;
+use super::{destinations, rules};
 use crate::store::Store;
 use crate::store::api::{
     AuditEntry, AuditPage, Change, Directory, Key, OrganisationChange, Rates, ReadAudit, SaveReply,
@@ -116,13 +115,18 @@ pub(crate) fn directory(
         version,
         organisations,
         keys,
-        rules: rules(connection)?,
+        rules: rules::all(connection)?,
     }))
 }
 
 /// Whether the checksum of a directory row is right. A damaged row is omitted: requests for its organisation or key are refused,
 /// and no others.
-fn is_intact(row: &Row<'_>, column: usize, what: &str, number: i64) -> Result<bool, Fault> {
+pub(super) fn is_intact(
+    row: &Row<'_>,
+    column: usize,
+    what: &str,
+    number: i64,
+) -> Result<bool, Fault> {
     let is_intact: bool = row.get(column)?;
     if !is_intact {
         tracing::error!(
@@ -168,7 +172,13 @@ pub(crate) fn administer(txn: &WriteTxn<'_>, who: &str, change: &Change) -> Resu
     let noted = match change {
         Change::CreateOrganisation(organisation) => create_organisation(txn, organisation)?,
         Change::ChangeOrganisation(change) => change_organisation(txn, change)?,
-        Change::SetRules { code, rules } => set_rules(txn, code, rules)?,
+        Change::SetRules { code, rules, seen } => {
+            rules::set(txn, code, rules, seen.as_deref())?;
+            Noted {
+                details: Some(json!({"rules": rules})),
+                ..Noted::new("organisation.rules_set", code)
+            }
+        }
         Change::CreateKey(key) => create_key(txn, key)?,
         Change::RotateKey { id, secret_sha256 } => {
             check_in_force(txn, id)?;
@@ -225,52 +235,7 @@ pub(crate) fn note_key_use(txn: &WriteTxn<'_>, uses: &[(String, i64)]) -> Result
     Ok(())
 }
 
-/// The rules of all organisations that have any.
-fn rules(connection: &Connection) -> Result<Vec<(OrganisationId, Vec<Rule>)>, Fault> {
-    let select = "select organisation, rules, rules.intact from rules";
-    let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query(())?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let organisation = OrganisationId(row.get(0)?);
-        let number = i64::from(organisation.0);
-        let is_intact = is_intact(&row, 2, "the rules of an organisation", number)?;
-        let read = serde_json::from_str(&row.get::<String>(1)?);
-        let rules = read.ok().filter(|_| is_intact);
-        // Orders must not go on because their rules cannot be read: this rule does not compile, and so holds all of them.
-        let rules = rules.unwrap_or_else(|| {
-            vec![Rule {
-                name: "damaged".into(),
-                when: String::new(),
-                sentence: "The rules of the organisation cannot be read; set them again.".into(),
-            }]
-        });
-        found.push((organisation, rules));
-    }
-    Ok(found)
-}
-
-fn set_rules<'n>(txn: &WriteTxn<'_>, code: &'n str, rules: &[Rule]) -> Result<Noted<'n>, Fault> {
-    let select = "select id from organisations where code = ?1 and sound(organisations.intact)";
-    let id = txn.connection.query_row(select, [code], |row| row.get(0));
-    let id: Option<i64> = id.optional()?;
-    let Some(id) = id else {
-        return refuse(format!("there is no organisation {code}"));
-    };
-    let connection = txn.connection;
-    connection.execute("delete from rules where organisation = ?1", params![id])?;
-    if !rules.is_empty() {
-        let insert = "insert into rules (organisation, rules) values (?1, ?2)";
-        let json = serde_json::to_string(rules).expect("rules are always JSON");
-        connection.execute(insert, params![id, json])?;
-    }
-    Ok(Noted {
-        details: Some(json!({"rules": rules})),
-        ..Noted::new("organisation.rules_set", code)
-    })
-}
-
-fn refuse<T>(why: String) -> Result<T, Fault> {
+pub(super) fn refuse<T>(why: String) -> Result<T, Fault> {
     Err(Fault::Refused(why))
 }
 

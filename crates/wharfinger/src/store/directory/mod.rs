@@ -4,4 +4,5 @@
 
 pub(super) mod change;
 pub(super) mod destinations;
+mod rules;
 mod sessions;

@@ -59,6 +59,8 @@ pub struct Submission {
     pub(crate) mends: Option<BatchId>,
     /// The rejected orders that it may mend.
     pub(crate) mending: Option<Arc<Mending>>,
+    /// The revision that orders must have to be updated. `None` for any.
+    pub(crate) of_revision: Option<u32>,
     /// The name of the file that the orders were read from.
     pub(crate) file_name: Option<String>,
     /// What orders request from their organisations' catalogues.
@@ -301,8 +303,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
     let mut rejections = ChunkBuilders::of(Kind::Rejected);
     let mut warned = ChunkBuilders::of(Kind::Warned);
     let (mut rejected_of_nobody, mut warned_of_nobody, mut good) = (0, 0, 0);
-    let mut lines = Vec::new();
-    let mut demands = Vec::new();
+    let (mut lines, mut demands) = (Vec::new(), Vec::new());
     let mut work = BatchWork::before_turn();
     for (index, slot) in (0_u32..).zip(slots) {
         if !slot.warnings.is_empty() {
@@ -358,6 +359,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
         import: None,
         mends: heading.mends,
         mending: None,
+        of_revision: None,
         file_name: heading.file_name.map(str::to_owned),
     }
 }

@@ -178,6 +178,14 @@ fn a_backup_says_what_it_is_and_servers_show_when_it_was_made() {
         server.metric("wharfinger_last_backup_timestamp_seconds"),
         at
     );
+    // So does that of the store that was restored from it: the copy was made before its backup was recorded.
+    let target = home.path().join("restored");
+    restored(&[&to], &target);
+    let server = Server::start(&target);
+    assert_eq!(
+        server.metric("wharfinger_last_backup_timestamp_seconds"),
+        at
+    );
 }
 
 #[test]

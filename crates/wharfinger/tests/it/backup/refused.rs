@@ -1,6 +1,9 @@
 //! Backups and restores that are refused, and leave nothing behind.
 
+use std::ffi::OsStr;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -278,4 +281,105 @@ fn nothing_but_regular_files_is_read() {
     std::os::unix::fs::symlink("/dev/zero", &sums).unwrap();
     let said = refused(&[&chain.full], home);
     assert!(said.contains("is no regular file"), "{said}");
+}
+
+#[test]
+fn a_backup_that_is_interrupted_leaves_nothing() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let lots = Vec::from_iter((0..5_000).map(|at| order(&format!("lots-{at}"))));
+    submit(&server, "TRK001", &lots);
+    let home = tempfile::tempdir().unwrap();
+    for (signal, status) in [("-TERM", 143), ("-INT", 130)] {
+        let mut command = program();
+        command
+            .args(["backup", "-", "--temporary"])
+            .arg(home.path());
+        database::aim(&mut command, data.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // The rest is more than a pipe holds: the backup waits for its reader.
+        let mut few = [0; 10];
+        let mut archive = child.stdout.take().unwrap();
+        archive.read_exact(&mut few).unwrap();
+        assert_eq!(names(home.path()).len(), 1);
+        let told = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(told.unwrap().success());
+        let ended = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(status), "{said}");
+        assert_eq!(ended.status.signal(), None);
+        assert!(said.contains("the backup was interrupted"), "{said}");
+        assert_eq!(names(home.path()), [""; 0]);
+    }
+    assert_eq!(
+        server.metric("wharfinger_last_backup_timestamp_seconds"),
+        0.0
+    );
+}
+
+#[test]
+fn no_backup_is_written_into_the_store_it_is_of() {
+    if !on_embedded("is about directories") {
+        return;
+    }
+    let data = fixture::data_directory();
+    let before = names(data.path());
+    let below = data.path().join("below");
+    std::fs::create_dir(&below).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let link = home.path().join("link");
+    std::os::unix::fs::symlink(data.path(), &link).unwrap();
+    for parent in [data.path(), &below, &link] {
+        for name in ["b", "b.tar.zst"] {
+            let to = parent.join(name);
+            let said = sentence(&run(data.path(), &["backup", to.to_str().unwrap()]));
+            assert!(said.contains("is in the data directory"), "{said}");
+        }
+    }
+    let temporary = ["backup", "-", "--temporary", below.to_str().unwrap()];
+    let refused = run(data.path(), &temporary);
+    assert!(sentence(&refused).contains("is in the data directory"));
+    assert!(refused.stdout.is_empty());
+    assert_eq!(names(&below), [""; 0]);
+    std::fs::remove_dir(&below).unwrap();
+    assert_eq!(names(data.path()), before);
+}
+
+#[test]
+fn the_ending_of_a_name_says_what_a_backup_is_in_any_spelling() {
+    if !on_embedded("is about names") {
+        return;
+    }
+    let data = fixture::data_directory();
+    let home = tempfile::tempdir().unwrap();
+    let made = |name: &[u8]| {
+        let to = home.path().join(OsStr::from_bytes(name));
+        let mut command = program();
+        command.arg("backup").arg(&to);
+        database::aim(&mut command, data.path());
+        (command.output().unwrap(), to)
+    };
+    for archive in [&b"A.tar.ZST"[..], b"B.TAR.ZST", b"\xff\xfe.tar.zst"] {
+        let (output, to) = made(archive);
+        assert!(output.status.success(), "{output:?}");
+        assert!(to.is_file(), "{}", to.display());
+        let target = home.path().join("restored");
+        assert!(restore(&[&to], &target, &[]).status.success());
+        std::fs::remove_dir_all(&target).unwrap();
+    }
+    let (output, directory) = made(b"\xff");
+    assert!(output.status.success() && directory.is_dir(), "{output:?}");
+    for other in [&b"C.ZIP"[..], b"D.Tar.Gz", b"\xff.tar"] {
+        let (output, to) = made(other);
+        assert!(
+            sentence(&output).contains("the name of an archive ends in .tar.zst"),
+            "{output:?}"
+        );
+        assert!(!to.exists());
+    }
+    let left = std::fs::read_dir(home.path()).unwrap().count();
+    assert_eq!(left, 4, "nothing else was made");
 }

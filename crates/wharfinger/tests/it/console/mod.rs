@@ -17,6 +17,7 @@ mod signing_in;
 mod today;
 mod upload;
 mod walk;
+mod words;
 
 use std::path::Path;
 

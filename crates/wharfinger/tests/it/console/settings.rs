@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::orders::assert_fits;
 use super::{Cookie, NARROW, WIDE, admin, show, sign_in_by_form};
 use crate::support::browser::Browser;
 use crate::support::client::{Request, Response};
@@ -53,7 +54,8 @@ fn a_key_is_made_used_rotated_and_revoked() {
         browser.find("[name=expires_in]").fill("soon");
         browser.find("main button.main").click();
         // What was written is still there beside the fault.
-        browser.wait("document.querySelector('.notice.bad')?.innerText.includes('expires_in')");
+        browser
+            .wait("document.querySelector('.notice.bad')?.innerText.includes('“Expires after”')");
         assert_eq!(
             browser.find("[name=organisations]").value(),
             "TRK001, TRK002"
@@ -355,6 +357,12 @@ fn the_server_shows_what_it_does() {
     ] {
         assert!(page.text().contains(text), "{text}: {}", page.text());
     }
+    // On a phone, nothing is wider than the window, and each number has its name beside it.
+    let browser = office(&server, NARROW, &chief, "/console/server");
+    assert_fits(&browser);
+    let orders = browser.find("table td[data-label=Orders]");
+    assert!(orders.text().contains('1'), "{}", orders.text());
+    assert_eq!(browser.errors(), Vec::<String>::new());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::{faults, finding, level, store, told};
 use crate::support::client::Request;
 use crate::support::server::Server;
+use crate::tls::Pair;
 
 #[test]
 fn a_server_that_is_reached_directly_gets_every_header_field() {
@@ -48,4 +49,19 @@ fn an_address_where_no_server_is_found_is_a_fault() {
         let found = told(data.path(), &["--url", url]);
         assert_eq!(faults(&found), ["public_url"], "{url}: {found}");
     }
+}
+
+#[test]
+fn a_port_of_https_is_told_with_the_way_to_write_it() {
+    let (data, pair) = (store(), Pair::make());
+    let (certificate, key) = (pair.path("cert.pem"), pair.path("key.pem"));
+    let secured = ["--tls-cert", &certificate, "--tls-key", &key];
+    let server = Server::start_with(data.path(), &secured);
+    let port = server.address.port();
+    let found = told(data.path(), &["--url", &format!("http://localhost:{port}")]);
+    assert_eq!(faults(&found), ["public_url"], "{found}");
+    let url = finding(&found, "public_url");
+    let message = url["message"].as_str().unwrap();
+    assert!(message.contains("speaks HTTPS"), "{message}");
+    assert_eq!(url["remedy"], "begin the URL with https://");
 }

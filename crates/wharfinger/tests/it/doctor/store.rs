@@ -238,6 +238,60 @@ fn destinations_that_stand_still_are_told() {
     );
 }
 
+/// As the alert on destinations that are behind: one that has just begun to fail may come right by itself.
+#[test]
+fn a_destination_that_fails_is_a_fault_only_after_a_while() {
+    let data = store();
+    let nobody = "https://nobody.invalid/hook";
+    let made = run(data.path(), &["destination", "create", "--url", nobody]);
+    assert!(made.status.success(), "{made:?}");
+    let server = Server::start(data.path());
+    v1::submit(&server, "TRK001", &[v1::order("A")]);
+    let found = loop {
+        let found = told(data.path(), &[]);
+        if finding(&found, "destinations")["level"] != "ok" {
+            break found;
+        }
+    };
+    let message = finding(&found, "destinations")["message"].to_string();
+    assert!(message.contains("every attempt fails"), "{message}");
+    assert_eq!(level(&found, "destinations"), "note", "{found}");
+    assert_eq!(faults(&found), [""; 0], "{found}");
+    server.terminate();
+    server.wait();
+    if !is_on_postgres() {
+        let found = told(data.path(), &[]);
+        let message = finding(&found, "destinations")["message"].to_string();
+        assert!(message.contains(" wait, and are not"), "{message}");
+        assert!(message.contains("because no server runs"), "{message}");
+        assert_eq!(faults(&found), [""; 0], "{found}");
+    }
+    let long_ago = wharfinger::clock::now_ms() - 60 * 60 * 1_000;
+    let set = format!("update destination_progress set failing_since_ms = {long_ago}");
+    assert_eq!(Database::of(data.path()).execute(&set), 1);
+    let _server = Server::start(data.path());
+    let found = told(data.path(), &[]);
+    assert_eq!(faults(&found), ["destinations"], "{found}");
+}
+
+#[test]
+fn an_interrupted_restore_is_told_as_such() {
+    if !on_embedded("is of a directory") {
+        return;
+    }
+    let data = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(data.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    // As a killed restore leaves it.
+    std::fs::create_dir(data.path().join("restoring")).unwrap();
+    let found = told(data.path(), &[]);
+    assert_eq!(faults(&found), ["store"], "{found}");
+    let store = finding(&found, "store");
+    let message = store["message"].as_str().unwrap();
+    assert!(message.contains("has an unfinished restore"), "{message}");
+    let remedy = store["remedy"].as_str().unwrap();
+    assert!(remedy.contains("restore again"), "{remedy}");
+}
+
 #[test]
 fn a_store_without_keys_is_a_note() {
     let data = private(fixture::empty_directory());

@@ -3,10 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use clap::CommandFactory as _;
+use wharfinger::cli::Cli;
+
 use crate::support::client::Request;
 use crate::support::database;
 use crate::support::fixture;
-use crate::support::server::{Server, program};
+use crate::support::server::{Server, program, sentence};
 use crate::support::v1;
 
 fn get(server: &Server, path: &str) -> u16 {
@@ -29,16 +32,21 @@ fn localhost_and_a_bare_port_are_addresses_to_listen_on() {
     assert!(local.address.ip().is_loopback(), "{}", local.address);
     assert_eq!(get(&local, "/healthz"), 200);
     drop(local);
-    let everywhere = started(data.path(), &["--listen", ":0"]);
-    assert!(
-        everywhere.address.ip().is_unspecified(),
-        "{}",
-        everywhere.address
-    );
-    let port = everywhere.address.port();
-    let over_4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    assert_eq!(Request::new("GET", "/healthz").send(over_4).status, 200);
-    drop(everywhere);
+    for of_all in [":0", "[::]:0", "0.0.0.0:0"] {
+        let everywhere = started(data.path(), &["--listen", of_all]);
+        let port = everywhere.address.port();
+        let over_4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        assert_eq!(Request::new("GET", "/healthz").send(over_4).status, 200);
+        // Another address of this machine, on which a server of localhost alone does not listen.
+        let other = SocketAddr::from(([127, 0, 0, 2], port));
+        assert_eq!(Request::new("GET", "/healthz").send(other).status, 200);
+        everywhere.terminate();
+        let rest = everywhere.wait().1;
+        // What is printed can be opened: no browser opens [::] or 0.0.0.0.
+        let console = format!("http://localhost:{port}/console");
+        assert!(rest.contains(&console), "{rest}");
+        assert!(rest.contains("all addresses of this machine"), "{rest}");
+    }
     // From a file, too.
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "listen = \"localhost:0\"\n").unwrap();
@@ -105,4 +113,54 @@ fn sighup_ends_no_server_and_changes_no_setting() {
     }
     server.terminate();
     assert!(server.wait().0.success());
+}
+
+/// Variables that a command reads by itself, besides those of its options.
+const OTHER_VARIABLES: [&str; 8] = [
+    "WHARFINGER_KEY",
+    "WHARFINGER_PROFILES",
+    "WHARFINGER_DATABASE_PASSWORD",
+    "WHARFINGER_LISTEN_SECRET",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_SERVICE_NAME",
+    "NOTIFY_SOCKET",
+];
+
+fn variables_of(command: &clap::Command, found: &mut Vec<String>) {
+    let variables = command.get_arguments().filter_map(clap::Arg::get_env);
+    found.extend(variables.map(|name| name.to_string_lossy().into_owned()));
+    for below in command.get_subcommands() {
+        variables_of(below, found);
+    }
+}
+
+/// As in a file of settings whose values were deleted.
+#[test]
+fn a_variable_that_is_empty_is_not_set() {
+    let mut variables = Vec::from(OTHER_VARIABLES.map(str::to_owned));
+    variables_of(&Cli::command(), &mut variables);
+    assert!(variables.len() > 50, "{variables:?}");
+    let with_empty = || {
+        let mut command = program();
+        command.envs(variables.iter().map(|name| (name, "")));
+        command
+    };
+    let data = fixture::data_directory();
+    let mut command = with_empty();
+    command.args(["serve", "--listen", "127.0.0.1:0"]);
+    database::aim(&mut command, data.path());
+    let server = Server::spawn(command);
+    assert_eq!(get(&server, "/readyz"), 200);
+    let mut command = with_empty();
+    command.args(["org", "list"]);
+    database::aim(&mut command, data.path());
+    let listed = command.output().unwrap();
+    let said = String::from_utf8_lossy(&listed.stderr);
+    assert!(listed.status.success() && said.is_empty(), "{said}");
+    let mut command = with_empty();
+    let url = format!("http://{}", server.address);
+    let refused = command.args(["batches", "list", "--url", &url]).output();
+    let said = sentence(&refused.unwrap());
+    assert!(said.contains("no API key is named"), "{said}");
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{DEAR, Site, priced, rule, text};
 use crate::support::client::Request;
 use crate::support::server::run;
+use crate::support::stored::rows;
 use crate::support::v1::get;
 
 const RULES: &str = "/v1/organisations/TRK001/rules";
@@ -89,7 +90,7 @@ fn rules_that_do_not_compile_are_refused_and_the_old_ones_stay() {
         assert_eq!(site.admin("PUT", RULES, &body).status, 422, "{body}");
     }
     let shown = site.admin("GET", RULES, &json!({})).json();
-    assert_eq!(shown, json!({"rules": [rule("dear", DEAR)]}));
+    assert_eq!(shown["rules"], json!([rule("dear", DEAR)]));
     assert_eq!(
         site.admin("GET", "/v1/organisations/NOBODY/rules", &json!({}))
             .status,
@@ -186,8 +187,8 @@ fn rules_are_tested_without_changing_anything() {
         .collect();
     assert_eq!(of, [("C".into(), 2), ("B".into(), 0), ("A".into(), 2)]);
     assert_eq!(
-        site.admin("GET", RULES, &json!({})).json(),
-        json!({"rules": []})
+        site.admin("GET", RULES, &json!({})).json()["rules"],
+        json!([])
     );
     assert_eq!(site.keys("state=pending"), ["A", "B", "C"]);
     site.set("TRK001", &[("dear", DEAR)]);
@@ -297,4 +298,43 @@ fn changes_of_held_orders_are_replayed() {
     assert_eq!(site.order(&a)["revision"], 2);
     let held = get(&site.server, "/v1/orders?state=held");
     assert_eq!(held["data"], json!([]));
+}
+
+/// Two people who save rules at the same moment: only one of them replaces what both have seen.
+#[test]
+fn rules_of_another_revision_than_the_one_that_was_seen_stay() {
+    let site = Site::start();
+    site.set("TRK001", &[("dear", DEAR)]);
+    let seen = site.admin("GET", RULES, &Value::Null).json();
+    let revision = text(&seen["revision"]);
+    assert_eq!(revision.len(), 16, "{seen}");
+    let set = |name: &str, revision: &Value| {
+        let rules = json!([rule(name, "true")]);
+        site.admin("PUT", RULES, &json!({"rules": rules, "revision": revision}))
+    };
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let both = ["mine", "theirs"].map(|name| {
+            let (set, revision) = (&set, &revision);
+            scope.spawn(move || set(name, &json!(revision)))
+        });
+        both.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let mut statuses = Vec::from_iter(answers.iter().map(|answer| answer.status));
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+    let good = answers.iter().find(|answer| answer.status == 200).unwrap();
+    let now = site.admin("GET", RULES, &Value::Null).json();
+    assert_eq!(now, good.json());
+    let before = rows(site.data.path());
+    let late = set("late", &json!(revision));
+    assert_eq!(late.status, 409);
+    let detail = text(&late.json()["detail"]);
+    assert!(detail.contains("changed in the meantime"), "{detail}");
+    assert!(before == rows(site.data.path()), "nothing was stored");
+    // Without a revision, any rules are replaced; and none have a revision too.
+    assert_eq!(set("any", &Value::Null).status, 200);
+    let none = site.admin("PUT", RULES, &json!({"rules": []})).json();
+    let first = set("first", &none["revision"]);
+    assert_eq!(first.status, 200, "{}", first.text());
+    assert_ne!(first.json()["revision"], none["revision"]);
 }

@@ -93,3 +93,32 @@ fn a_text_that_is_refused_changes_nothing() {
     assert_eq!(done.json()["state"], "pending");
     assert_eq!(done.json().get("dry_run"), None);
 }
+
+/// Two people who edit the same order: the second one is told, and nothing of the first is lost.
+#[test]
+fn a_text_of_another_revision_than_the_one_that_was_seen_is_refused() {
+    let site = Site::start();
+    site.set("TRK001", &[("dear", DEAR)]);
+    let id = text(&site.submit(&[priced("A", "2000")])[0]["order_id"]);
+    let put = |query: &str, price: &str| {
+        let target = format!("/v1/orders/{id}/text?{query}");
+        let request = request("PUT", &target, "full");
+        site.server
+            .send(&request.body(priced("A", price).to_string()))
+    };
+    let first = put("revision=1", "3000");
+    assert_eq!(first.json()["revision"], 2, "{}", first.text());
+    let before = rows(site.data.path());
+    for query in ["revision=1", "revision=3", "revision=1&dry_run=true"] {
+        let late = put(query, "4000");
+        assert_eq!(late.status, 409, "{query}: {}", late.text());
+        let detail = text(&late.json()["detail"]);
+        assert!(detail.contains("revision 2"), "{detail}");
+    }
+    for query in ["revision=0", "revision=x", "revision=4294967296"] {
+        assert_eq!(put(query, "4000").status, 400, "{query}");
+    }
+    assert!(before == rows(site.data.path()), "nothing was stored");
+    assert_eq!(put("revision=2", "4000").json()["revision"], 3);
+    assert_eq!(put("", "1").json()["state"], "pending");
+}

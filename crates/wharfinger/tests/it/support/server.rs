@@ -80,6 +80,7 @@ impl Server {
         stdout.read_line(&mut line).unwrap();
         let address = line.trim().rsplit("://").next().unwrap_or_default();
         let address = address
+            .replace("localhost:", "127.0.0.1:")
             .parse()
             .unwrap_or_else(|_| panic!("the server said {line:?} and no address"));
         Self {

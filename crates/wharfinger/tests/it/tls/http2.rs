@@ -179,8 +179,30 @@ fn requests_at_once_and_their_heads_are_limited() {
             let much = "a".repeat(bytes).parse().unwrap();
             request.headers_mut().insert("x-much", much);
             let (response, _) = send.send_request(request, true).unwrap();
-            assert_eq!(response.await.unwrap().status(), status);
+            let response = response.await.unwrap();
+            assert_eq!(response.status(), status);
+            if status == 431 {
+                assert!(response.headers().contains_key("x-request-id"));
+                assert_eq!(
+                    response.headers()["content-type"],
+                    "application/problem+json"
+                );
+                let body = response.into_body().data().await.unwrap().unwrap();
+                let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+                assert_eq!(problem["status"], 431);
+                let detail = problem["detail"].as_str().unwrap();
+                assert!(detail.contains("64 KiB"), "{detail}");
+            }
         }
+        // So many fields are fine if they are short.
+        let mut send = client.send.clone().ready().await.unwrap();
+        let mut request = get("/healthz");
+        for number in 0..150 {
+            let name = http::HeaderName::try_from(format!("x-{number}")).unwrap();
+            request.headers_mut().insert(name, "1".parse().unwrap());
+        }
+        let (response, _) = send.send_request(request, true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 200);
     });
     run(async {
         let mut client = Client::open(&server, &pair, WINDOW).await;

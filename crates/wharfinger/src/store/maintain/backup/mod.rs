@@ -120,6 +120,15 @@ pub fn migrate(directory: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Records in the store in a data directory that a backup of this moment was made. Nobody else has it open.
+///
+/// # Errors
+/// There is no store, or it cannot be written.
+pub fn note_backup_in(directory: &Path, moment_ms: i64) -> Result<(), StoreError> {
+    let connection = open_tables_of_store(&Location::Directory(directory.to_owned()))?;
+    Ok(record::note(&connection, moment_ms)?)
+}
+
 /// Removes the empty log, and the index of it, that readers of a copy make. Nobody has the copy open.
 pub fn remove_log(file: &Path) {
     let log = frames::path(file);

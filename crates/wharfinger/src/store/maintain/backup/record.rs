@@ -18,13 +18,8 @@ impl Store {
     /// # Errors
     /// The store cannot be written.
     pub async fn note_backup(&self, moment_ms: i64) -> Result<(), StoreError> {
-        let note = move |txn: &mut WriteTxn<'_>| {
-            if read(txn.connection)?.is_none_or(|known| known < moment_ms) {
-                txn.connection.execute(WRITE, [moment_ms])?;
-            }
-            Ok(())
-        };
-        self.writer.ask_for(Task::on_directory(), note).await
+        let write = move |txn: &mut WriteTxn<'_>| note(txn.connection, moment_ms);
+        self.writer.ask_for(Task::on_directory(), write).await
     }
 
     /// The moment of the latest backup, in milliseconds since 1970. `None` if there was none.
@@ -34,6 +29,14 @@ impl Store {
     pub async fn last_backup_ms(&self) -> Result<Option<i64>, StoreError> {
         self.readers.read(read).await
     }
+}
+
+/// Records a backup in an open store, unless a later one is recorded.
+pub(super) fn note(connection: &Connection, moment_ms: i64) -> Result<(), Fault> {
+    if read(connection)?.is_none_or(|known| known < moment_ms) {
+        connection.execute(WRITE, [moment_ms])?;
+    }
+    Ok(())
 }
 
 /// The moment of the latest backup in milliseconds since 1970, from an open store.

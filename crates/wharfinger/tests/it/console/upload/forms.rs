@@ -218,3 +218,26 @@ fn hostile_names_and_texts_are_only_text() {
     assert_eq!(browser.count_shown("main img, main script"), 0);
     assert_eq!(browser.errors(), Vec::<String>::new());
 }
+
+#[test]
+fn a_workbook_is_named_as_such_with_the_way_out() {
+    let data = fixture::data_directory();
+    let server = Server::start(data.path());
+    let cookie = sign_in_by_form(&server, "one");
+    let before = rows(data.path());
+    for (name, content) in [
+        ("orders.csv", &b"PK\x03\x04\x14\0\x06\0more"[..]),
+        ("orders.xlsx", b"PK\x03\x04\x14\0\x06\0more"),
+        ("orders.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1more"),
+    ] {
+        let page = post(&server, &cookie, name, content);
+        assert_eq!(page.status, 422, "{}", page.text());
+        assert!(
+            page.text().contains("is an Excel workbook"),
+            "{}",
+            page.text()
+        );
+        assert!(page.text().contains("CSV UTF-8"), "{}", page.text());
+    }
+    assert!(before == rows(data.path()), "nothing was stored");
+}
