@@ -6,7 +6,7 @@ create table recent_changes (
     number bigint not null primary key,
     transaction_id bigint not null default cast(cast(pg_current_xact_id() as text) as bigint),
     changes bytea not null,
-    row_checksum bigint not null generated always as (hash_record_extended(row(number, changes), 0)) stored
+    row_checksum bigint not null generated always as (hash_record_extended(row(number, transaction_id, changes), 0)) stored
 );
 
 create sequence recent_numbers;

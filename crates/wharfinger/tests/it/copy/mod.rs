@@ -141,7 +141,9 @@ fn a_store_moves_to_postgresql_and_back_and_tells_the_same() {
     for (table, rows) in rows(data.path()) {
         // These tables have rows only during an erasure or a copy.
         let is_passing = ["copying", "erasures"].contains(&table.as_str());
-        assert_eq!(rows.is_empty(), is_passing, "{table}");
+        // All blocks are small ones, so they are in packs.
+        let is_of_large = ["blocks", "open_orders"].contains(&table.as_str());
+        assert_eq!(rows.is_empty(), is_passing || is_of_large, "{table}");
     }
 
     let database = OwnDatabase::empty();

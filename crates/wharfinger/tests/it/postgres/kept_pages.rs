@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::Pair;
 use crate::support::client::Response;
-use crate::support::database::Database;
 use crate::support::fixture;
 use crate::support::server::{Server, run};
+use crate::support::stored;
 use crate::support::v1::{order, order_id, request};
 
 /// Keys that are used, several pages of them.
@@ -89,7 +89,7 @@ fn a_purge_by_another_process_frees_keys_for_servers_that_knew_them() {
     assert_eq!(outcomes(&submit(server, &orders[..2])), refused);
     let age = "update blocks set at_ms = 946684800000, latest_ms = 946684800000; \
                update batches set received_at_ms = 946684800000";
-    Database::of(pair.data.path()).run(age);
+    stored::settled(pair.data.path()).run(age);
     let purged = run(pair.data.path(), &["purge", "--before", "2020-01-01"]);
     assert!(purged.status.success());
     let expected = ["accepted", "unchanged"].repeat(orders.len() / 2);

@@ -10,6 +10,7 @@ mod kept_pages;
 mod organisations;
 mod patience;
 mod pgbouncer;
+mod recent;
 mod refusals;
 mod servers;
 mod starting;
