@@ -61,7 +61,7 @@ fn numbers(connection: &Connection, blocks: Range<BlockId>, how: (bool, bool)) -
     found
 }
 
-fn add(connection: &Connection, blocks: Vec<NewRow>) -> Result<(), Fault> {
+fn add(connection: &Connection, blocks: &[NewRow]) -> Result<(), Fault> {
     let encoded = Vec::from_iter(blocks.iter().map(NewRow::encode));
     let encoded = encoded.iter().map(|bytes| Encoded::new(bytes));
     super::add(connection, encoded.collect::<Result<_, _>>()?)
@@ -83,12 +83,12 @@ fn blocks_are_packed_once_and_found_in_order() {
     // A large block is not in a pack.
     blocks.remove(100);
     blocks.extend(some(2, 1..3));
-    add(&connection, blocks).expect("added");
+    add(&connection, &blocks).expect("added");
     assert_sound(&connection, 4);
     // Merged again, with another beginning and more blocks.
     let mut again = some(1, 60..100);
     again.extend(some(2, 2..5));
-    add(&connection, again).expect("added");
+    add(&connection, &again).expect("added");
     assert_sound(&connection, 5);
     let expected = |range: Range<u32>| range.filter(|number| *number != 103).collect::<Vec<_>>();
     let everything = id(1, 0)..id(1, u32::MAX);
@@ -122,7 +122,7 @@ fn blocks_are_packed_once_and_found_in_order() {
 #[test]
 fn blocks_of_a_pack_are_changed_closed_and_deleted() {
     let connection = schema::in_memory();
-    add(&connection, some(1, 1..100)).expect("added");
+    add(&connection, &some(1, 1..100)).expect("added");
     let mut editor = Editor::default();
     for number in (1..65).chain([70]) {
         let closed = editor.set_open(&connection, id(1, number), Bitset::default());
@@ -162,7 +162,7 @@ fn damaged_packs_are_told() {
     assert!(decode(b"\x01").is_err());
     assert!(decode(&[]).is_err());
     let connection = schema::in_memory();
-    add(&connection, some(1, 1..9)).expect("added");
+    add(&connection, &some(1, 1..9)).expect("added");
     for damage in ["last = last + 1", "has_open = 0", "blocks = x'00'"] {
         connection
             .execute_batch("savepoint before")
