@@ -49,10 +49,12 @@ alter table block_packs alter column blocks set storage external;
 alter table merges set (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 alter table recent_changes set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
--- Servers of older versions that are still running do not know recent changes, and would write around them. They may not.
+-- Servers of older versions that are still running do not know recent changes, and would write around them. They may not. The code is
+-- one that they take for an unreachable database, so they answer 503.
 create function refuse_older_servers() returns trigger language plpgsql as $$
 begin
-    raise exception 'a newer version of wharfinger has changed this database; restart this server with it';
+    raise exception 'a newer version of wharfinger has changed this database; restart this server with it'
+        using errcode = 'cannot_connect_now';
 end $$;
 
 do $$
