@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio_postgres::types::ToSql;
+
 use super::SharedRuns;
+use super::followed::Followed;
 use super::run::Run;
-use super::runs::Runs;
+use super::runs::{ReadRow, Runs};
 use crate::store::engine::driver::{self, Row, Session};
 use crate::store::engine::fault::Fault;
 use crate::store::format::varint::unpack;
@@ -18,23 +21,38 @@ const ADD: &str = "insert into recent_changes (number, changes) values (nextval(
 const DELETE: &str = "delete from recent_changes where number = any(?1::bigint[])";
 const MERGED: &str = "update merges set generation = generation + 1";
 
+/// What was read of the log.
+pub(super) struct Read {
+    pub generation: i64,
+    /// All transactions with lesser ids had ended.
+    pub oldest: i64,
+    /// The rows that were not known, in the order of their numbers. Empty if the log is of another generation than was known.
+    pub rows: Vec<ReadRow>,
+}
+
 /// Adds to the runs what the log has. Publishes that for other connections.
-///
-/// In a snapshot, `runs` must be from before it began, because they must not have what the snapshot does not show.
 pub(super) fn read_into(
     connection: &Session,
     runs: &mut Arc<Runs>,
-    (shared, is_snapshot): (&SharedRuns, bool),
+    shared: (&SharedRuns, bool),
 ) -> Result<(), Fault> {
-    let select = connection.prepare(READ)?;
+    catch_up(runs, shared, |known| read(connection, known))
+}
+
+/// Adds to the runs what `read` finds.
+///
+/// In a snapshot, `runs` must be from before it began, because they must not have what the snapshot does not show.
+pub(super) fn catch_up(
+    runs: &mut Arc<Runs>,
+    (shared, is_snapshot): (&SharedRuns, bool),
+    read: impl Fn(&Followed) -> Result<Read, Fault>,
+) -> Result<(), Fault> {
     loop {
-        let followed = &runs.followed;
-        let (oldest, numbers) = (followed.oldest(), followed.read_since());
-        let rows = select.query_arrays(&[&followed.generation, &oldest, &numbers])?;
-        let Some(first) = rows.first().map(Row::Postgres) else {
-            return Err(Fault::Damaged("the table merges is empty".into()));
-        };
-        let (generation, oldest): (i64, i64) = (first.get(0)?, first.get(1)?);
+        let Read {
+            generation,
+            oldest,
+            rows,
+        } = read(&runs.followed)?;
         if generation != runs.followed.generation {
             // This or another process has merged rows into the tables.
             let published = shared.get();
@@ -46,20 +64,33 @@ pub(super) fn read_into(
             };
             continue;
         }
-        let mut read = Vec::new();
-        for row in rows.iter().map(Row::Postgres) {
-            let Some(number) = row.get::<Option<i64>>(2)? else {
-                continue;
-            };
-            let run = Run::of_row(number, unpack(row.blob(4)?)?)?;
-            read.push(((row.get(3)?, number), Arc::new(run)));
-        }
-        if !read.is_empty() || !is_snapshot {
-            Arc::make_mut(runs).take_in(&read, oldest);
-            shared.publish(runs, &read);
+        if !rows.is_empty() || !is_snapshot {
+            Arc::make_mut(runs).take_in(&rows, oldest);
+            shared.publish(runs, &rows);
         }
         return Ok(());
     }
+}
+
+fn read(connection: &Session, known: &Followed) -> Result<Read, Fault> {
+    let values: [&(dyn ToSql + Sync); 3] =
+        [&known.generation, &known.oldest(), &known.read_since()];
+    let found = connection.prepare(READ)?.query_arrays(&values)?;
+    let Some(first) = found.first().map(Row::Postgres) else {
+        return Err(Fault::Damaged("the table merges is empty".into()));
+    };
+    let mut read = Read {
+        generation: first.get(0)?,
+        oldest: first.get(1)?,
+        rows: Vec::new(),
+    };
+    for row in found.iter().map(Row::Postgres) {
+        if let Some(number) = row.get::<Option<i64>>(2)? {
+            let run = Run::of_row(number, unpack(row.blob(4)?)?)?;
+            read.rows.push(((row.get(3)?, number), Arc::new(run)));
+        }
+    }
+    Ok(read)
 }
 
 /// Adds a row. Returns its transaction and its number.
@@ -78,3 +109,6 @@ pub(super) fn delete(connection: &Session, numbers: &[i64]) -> driver::Result<()
     connection.prepare(MERGED)?.execute_arrays(&[])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
