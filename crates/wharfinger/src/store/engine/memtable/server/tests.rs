@@ -77,8 +77,8 @@ impl Database {
 
     fn as_of(values: &BTreeMap<u8, Vec<(usize, u8)>>, key: u8, now: usize) -> Option<u8> {
         let of_key = values.get(&key)?;
-        let until_now = of_key.iter().filter(|(since, _)| *since <= now);
-        until_now.last().map(|(_, value)| *value)
+        let mut until_now = of_key.iter().filter(|(since, _)| *since <= now);
+        until_now.next_back().map(|(_, value)| *value)
     }
 
     /// What a transaction finds under a key: in the runs, or in the tables as of a moment.
@@ -87,6 +87,22 @@ impl Database {
             Some(value) => value.map(|value| value[0]),
             None => Self::as_of(&self.tables, key, now),
         }
+    }
+
+    /// Commits the merging of runs.
+    fn merge(&mut self, runs: &Runs) {
+        self.now += 1;
+        for (key, value) in runs.merging(None) {
+            let value = value.expect("nothing is removed")[0];
+            let of_key = self.tables.entry(key[0]).or_default();
+            of_key.push((self.now, value));
+        }
+        for row in &mut self.rows {
+            if runs.followed.merging().contains(&row.id.1) && row.until.is_none() {
+                row.until = Some(self.now);
+            }
+        }
+        self.merges.push(self.now);
     }
 
     fn assert_current(&self, runs: &Runs, key: u8, now: usize) {
@@ -101,185 +117,211 @@ fn run((_, number): (i64, i64), key: u8, value: u8) -> Run {
     Run::of_row(number, bytes).expect("it is whole")
 }
 
-/// What a connection of a server does, and how far it has come.
-enum Task {
-    /// Has begun to write a key.
-    Write {
+/// A transaction that writes a key, and how far it has come.
+enum Writer {
+    Begun {
         runs: Arc<Runs>,
         transaction: i64,
         key: u8,
     },
-    /// Has locked the key, and read the log.
+    /// It has locked the key, and read the log.
     Locked {
         runs: Arc<Runs>,
         transaction: i64,
         key: u8,
     },
-    /// Has committed, and has not told the other connections of its server.
-    Written {
+    /// It has committed, and has not told the other connections of its server.
+    Committed {
         runs: Arc<Runs>,
         id: (i64, i64),
         key: u8,
         value: u8,
     },
-    /// Has begun to read.
-    Read {
-        runs: Arc<Runs>,
-        moment: Option<Moment>,
-    },
-    /// Has begun to merge.
-    Merge { runs: Arc<Runs>, transaction: i64 },
-    /// Has locked and read the log, and merges this.
-    Merging { runs: Arc<Runs>, transaction: i64 },
-    /// Has merged, and has not told the other connections of its server.
-    Merged { runs: Arc<Runs> },
 }
 
-/// Does the next step of a task. Returns it unless it has ended. `byte` decides what is left to chance.
-fn step(database: &mut Database, shared: &SharedRuns, task: Task, byte: u8) -> Option<Task> {
-    let catch_up_now = |database: &Database, runs: &mut Arc<Runs>| {
-        let read = |known: &Followed| Ok(database.read(database.moment(), known));
-        catch_up(runs, (shared, false), read).expect("it can be read");
-    };
-    match task {
-        Task::Write {
-            mut runs,
-            transaction,
-            key,
-        } => {
-            if !database.locked.insert(key) {
-                return Some(Task::Write {
+impl Writer {
+    /// Does the next step. `None` at the end. `byte` decides what is left to chance.
+    fn step(self, database: &mut Database, shared: &SharedRuns, byte: u8) -> Option<Self> {
+        match self {
+            Self::Begun {
+                mut runs,
+                transaction,
+                key,
+            } => {
+                if !database.locked.insert(key) {
+                    return Some(Self::Begun {
+                        runs,
+                        transaction,
+                        key,
+                    });
+                }
+                catch_up_now(database, shared, &mut runs);
+                database.assert_current(&runs, key, database.now);
+                Some(Self::Locked {
                     runs,
                     transaction,
                     key,
-                });
+                })
             }
-            catch_up_now(database, &mut runs);
-            database.assert_current(&runs, key, database.now);
-            Some(Task::Locked {
+            Self::Locked {
                 runs,
                 transaction,
                 key,
-            })
-        }
-        Task::Locked {
-            runs,
-            transaction,
-            key,
-        } => {
-            database.locked.remove(&key);
-            database.running.remove(&transaction);
-            if byte % 8 == 0 {
-                // It is rolled back.
-                return None;
+            } => {
+                database.locked.remove(&key);
+                database.running.remove(&transaction);
+                if byte.is_multiple_of(8) {
+                    // It is rolled back.
+                    return None;
+                }
+                database.last_number += 1;
+                database.now += 1;
+                let (id, since) = ((transaction, database.last_number), database.now);
+                let (value, until) = (byte, None);
+                database.rows.push(LogRow {
+                    id,
+                    key,
+                    value,
+                    since,
+                    until,
+                });
+                database
+                    .committed
+                    .entry(key)
+                    .or_default()
+                    .push((since, value));
+                Some(Self::Committed {
+                    runs,
+                    id,
+                    key,
+                    value,
+                })
             }
-            database.last_number += 1;
-            database.now += 1;
-            let (id, now) = ((transaction, database.last_number), database.now);
-            database.rows.push(LogRow {
-                id,
-                key,
-                value: byte,
-                since: now,
-                until: None,
-            });
-            database.committed.entry(key).or_default().push((now, byte));
-            Some(Task::Written {
+            Self::Committed {
                 runs,
                 id,
                 key,
-                value: byte,
-            })
-        }
-        Task::Written {
-            runs,
-            id,
-            key,
-            value,
-        } => {
-            shared.add(&runs, id, run(id, key, value));
-            None
-        }
-        Task::Read { runs, moment: None } => {
-            let moment = Some(database.moment());
-            Some(Task::Read { runs, moment })
-        }
-        Task::Read {
-            mut runs,
-            moment: Some(moment),
-        } => {
-            let read = |known: &Followed| Ok(database.read(moment, known));
-            catch_up(&mut runs, (shared, true), read).expect("it can be read");
-            for key in 0..KEYS {
-                database.assert_current(&runs, key, moment.0);
+                value,
+            } => {
+                shared.add(&runs, id, run(id, key, value));
+                None
             }
-            None
-        }
-        Task::Merge {
-            mut runs,
-            transaction,
-        } => {
-            if std::mem::replace(&mut database.is_merging, true) {
-                // Another server is merging.
-                database.running.remove(&transaction);
-                return None;
-            }
-            catch_up_now(database, &mut runs);
-            if let Some(merging) = shared.begin_merging(&runs) {
-                return Some(Task::Merging {
-                    runs: merging,
-                    transaction,
-                });
-            }
-            database.is_merging = false;
-            database.running.remove(&transaction);
-            None
-        }
-        Task::Merging { runs, transaction } => {
-            database.is_merging = false;
-            database.running.remove(&transaction);
-            if byte % 8 == 0 {
-                shared.stop_merging();
-                return None;
-            }
-            database.now += 1;
-            let now = database.now;
-            for (key, value) in runs.merging(None) {
-                let value = value.expect("nothing is removed")[0];
-                database
-                    .tables
-                    .entry(key[0])
-                    .or_default()
-                    .push((now, value));
-            }
-            for row in &mut database.rows {
-                if runs.followed.merging().contains(&row.id.1) && row.until.is_none() {
-                    row.until = Some(now);
-                }
-            }
-            database.merges.push(now);
-            Some(Task::Merged { runs })
-        }
-        Task::Merged { runs } => {
-            shared.merged(&runs);
-            None
         }
     }
 }
 
-fn begin(database: &mut Database, shared: &SharedRuns, byte: u8) -> Task {
-    let runs = shared.get();
-    match byte % 6 {
-        0 => Task::Merge {
-            runs,
-            transaction: database.begin(),
-        },
-        1 | 2 => Task::Read { runs, moment: None },
-        _ => Task::Write {
-            runs,
-            transaction: database.begin(),
-            key: byte / 6 % KEYS,
-        },
+/// A transaction that reads.
+struct Reader {
+    runs: Arc<Runs>,
+    /// What its snapshot shows, once it has one.
+    moment: Option<Moment>,
+}
+
+impl Reader {
+    fn step(mut self, database: &Database, shared: &SharedRuns) -> Option<Self> {
+        let Some(moment) = self.moment else {
+            self.moment = Some(database.moment());
+            return Some(self);
+        };
+        let read = |known: &Followed| Ok(database.read(moment, known));
+        catch_up(&mut self.runs, (shared, true), read).expect("it can be read");
+        for key in 0..KEYS {
+            database.assert_current(&self.runs, key, moment.0);
+        }
+        None
+    }
+}
+
+/// A transaction that merges the log.
+enum Merger {
+    Begun {
+        runs: Arc<Runs>,
+        transaction: i64,
+    },
+    /// It has locked and read the log, and merges this.
+    Merging {
+        runs: Arc<Runs>,
+        transaction: i64,
+    },
+    /// It has committed, and has not told the other connections of its server.
+    Committed {
+        runs: Arc<Runs>,
+    },
+}
+
+impl Merger {
+    fn step(self, database: &mut Database, shared: &SharedRuns, byte: u8) -> Option<Self> {
+        match self {
+            Self::Begun {
+                mut runs,
+                transaction,
+            } => {
+                if std::mem::replace(&mut database.is_merging, true) {
+                    // Another server is merging.
+                    database.running.remove(&transaction);
+                    return None;
+                }
+                catch_up_now(database, shared, &mut runs);
+                if let Some(runs) = shared.begin_merging(&runs) {
+                    return Some(Self::Merging { runs, transaction });
+                }
+                database.is_merging = false;
+                database.running.remove(&transaction);
+                None
+            }
+            Self::Merging { runs, transaction } => {
+                database.is_merging = false;
+                database.running.remove(&transaction);
+                if byte.is_multiple_of(8) {
+                    shared.stop_merging();
+                    return None;
+                }
+                database.merge(&runs);
+                Some(Self::Committed { runs })
+            }
+            Self::Committed { runs } => {
+                shared.merged(&runs);
+                None
+            }
+        }
+    }
+}
+
+fn catch_up_now(database: &Database, shared: &SharedRuns, runs: &mut Arc<Runs>) {
+    let read = |known: &Followed| Ok(database.read(database.moment(), known));
+    catch_up(runs, (shared, false), read).expect("it can be read");
+}
+
+/// What a connection of a server does.
+enum Task {
+    Write(Writer),
+    Read(Reader),
+    Merge(Merger),
+}
+
+impl Task {
+    fn begin(database: &mut Database, shared: &SharedRuns, byte: u8) -> Self {
+        let runs = shared.get();
+        match byte % 6 {
+            0 => Self::Merge(Merger::Begun {
+                runs,
+                transaction: database.begin(),
+            }),
+            1 | 2 => Self::Read(Reader { runs, moment: None }),
+            _ => Self::Write(Writer::Begun {
+                runs,
+                transaction: database.begin(),
+                key: byte / 6 % KEYS,
+            }),
+        }
+    }
+
+    fn step(self, database: &mut Database, shared: &SharedRuns, byte: u8) -> Option<Self> {
+        match self {
+            Self::Write(writer) => writer.step(database, shared, byte).map(Self::Write),
+            Self::Read(reader) => reader.step(database, shared).map(Self::Read),
+            Self::Merge(merger) => merger.step(database, shared, byte).map(Self::Merge),
+        }
     }
 }
 
@@ -295,8 +337,8 @@ proptest! {
         for (at, byte) in steps {
             let shared = &servers[at % SERVERS];
             tasks[at] = match tasks[at].take() {
-                None => Some(begin(&mut database, shared, byte)),
-                Some(task) => step(&mut database, shared, task, byte),
+                None => Some(Task::begin(&mut database, shared, byte)),
+                Some(task) => task.step(&mut database, shared, byte),
             };
         }
         // At the end, a new server sees the same as the others.
