@@ -389,6 +389,10 @@ pub(crate) fn replace(
     id: BlockId,
     columns: Columns<'_>,
 ) -> Result<(), Fault> {
+    if let Some(mut new) = recent::block(connection, id)? {
+        new.row.replace(columns);
+        return recent::put(connection, &new);
+    }
     let update = "update blocks set checksum = ?2, slots = ?3, emails = ?4, keys = ?5, texts = ?6 \
                   where id = ?1 and of_organisation(?1 >> 32)";
     let rows = connection.prepare_cached(update)?.execute(params![
@@ -401,7 +405,9 @@ pub(crate) fn replace(
     ])?;
     if rows == 0 {
         let mut editor = packs::Editor::default();
-        editor.change(connection, id, |new| new.row.replace(columns))?;
+        if !editor.change(connection, id, |new| new.row.replace(columns))? {
+            return Err(missing(id));
+        }
         editor.write(connection)?;
     }
     Ok(())

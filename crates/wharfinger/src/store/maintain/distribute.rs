@@ -170,7 +170,18 @@ fn undistributed(connection: &Connection) -> Result<Vec<(&'static str, Place)>, 
 }
 
 /// Warns if the server is a coordinator of Citus and has tables that are not distributed.
+///
+/// # Errors
+/// [`Fault::Refused`]: the extension was created in the database of a store, which has what is not used on Citus.
 pub(crate) fn warn_if_undistributed(connection: &Connection) -> Result<(), Fault> {
+    if connection.citus().is_some() {
+        let select = "select 1 from recent_changes union all select 1 from block_packs limit 1";
+        if connection.prepare_cached(select)?.exists(())? {
+            return Err(Fault::Refused(
+                "the extension citus was created in the database of a store; drop it, and copy the store into an empty database with it".into(),
+            ));
+        }
+    }
     if connection.citus().is_some() && !undistributed(connection)?.is_empty() {
         tracing::warn!(
             "The database is a coordinator of Citus, but its tables are not distributed: this server alone stores all orders. \

@@ -36,6 +36,8 @@ pub(crate) trait Job: Send {
 pub(crate) struct Writes {
     /// Whether it may also write to what no organisation owns. The transaction then locks the store.
     pub anything: bool,
+    /// Whether it may also rewrite what recent changes are merged into. Nobody may then be merging.
+    pub tables: bool,
     /// The organisations that it writes to, as far as they are known. Sorted.
     pub organisations: Vec<OrganisationId>,
     /// A dialect that it assigns a number to, unless it has one. Assigning a number needs the store.
@@ -61,6 +63,7 @@ impl Task {
     pub(crate) fn of(weight: usize) -> Self {
         let writes = Writes {
             anything: true,
+            tables: true,
             ..Writes::default()
         };
         Self {

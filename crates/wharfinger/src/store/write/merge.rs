@@ -68,6 +68,7 @@ pub(crate) async fn all(writer: &Writer) -> Result<(), StoreError> {
 pub(crate) fn all_alone(connection: &Connection) -> Result<(), Fault> {
     let alone = |merge: &dyn Fn(&mut WriteTxn<'_>) -> Result<Option<i64>, Fault>| {
         let transaction = connection.begin(Access::WRITE)?;
+        wait_alone(&transaction)?;
         let mut txn = WriteTxn::new(&transaction, Known::default(), Kept::default())?;
         let left = merge(&mut txn)?;
         txn.finish()?;
@@ -81,8 +82,25 @@ pub(crate) fn all_alone(connection: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Merges all recent changes of a store on PostgreSQL. Nobody else may be merging: the transaction has locked the store, or is that of
-/// the only merger.
+/// Whoever merges recent changes on PostgreSQL, or rewrites what they are merged into, holds this lock. The number is "merge" in ASCII.
+const MERGING: &str = "x'6d65726765'::bigint";
+
+/// Waits on PostgreSQL until nobody is merging, and keeps others from it until the end of the transaction.
+pub(super) fn wait_alone(connection: &Connection) -> Result<(), Fault> {
+    if let Some(session) = connection.postgres() {
+        let lock = format!("select pg_advisory_xact_lock({MERGING})");
+        session.prepare(&lock)?.query_arrays(&[])?;
+    }
+    Ok(())
+}
+
+/// As [`wait_alone`], but does not wait. Returns whether nobody is merging.
+pub(super) fn try_alone(connection: &Connection) -> Result<bool, Fault> {
+    let lock = format!("select pg_try_advisory_xact_lock({MERGING})");
+    Ok(connection.query_row(&lock, (), |row| row.get(0))?)
+}
+
+/// Merges all recent changes of a store on PostgreSQL. Nobody else may be merging: see [`wait_alone`].
 pub(super) fn everything(txn: &mut WriteTxn<'_>) -> Result<(), Fault> {
     if let Some(recent) = txn.connection.recent() {
         recent.merge_all()?;

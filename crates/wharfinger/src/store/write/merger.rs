@@ -2,7 +2,7 @@
 //!
 //! One server at a time merges, and holds a lock for that. It merges everything that it knows of the log in one transaction, and deletes
 //! it from the log in the same. Nobody waits for it: writers add to the log and lock rows that it does not touch, and readers
-//! have both the log and the tables as of one moment. Work that locks the whole store waits for it, and it for such work.
+//! have both the log and the tables as of one moment. Only work that rewrites the tables itself waits for it, and it for such work.
 
 use std::time::Duration;
 
@@ -21,9 +21,6 @@ use crate::store::stock::overlay::Kept;
 const ELSEWHERE_PAUSE: Duration = Duration::from_millis(100);
 /// The pause after a failure.
 const FAILURE_PAUSE: Duration = Duration::from_secs(2);
-
-/// Takes the lock of the merger for the transaction. The number is "merge" in ASCII.
-const LOCK: &str = "select pg_try_advisory_xact_lock(x'6d65726765'::bigint)";
 
 /// A handle of the merger thread. The thread stops when this is dropped.
 pub(crate) struct Merger {
@@ -64,8 +61,9 @@ fn run(home: &Home, runs: &SharedRuns) {
     let mut connection = None;
     while runs.wait_until_due() {
         match merge_once(home, &mut connection) {
-            Ok(true) => {}
-            Ok(false) => runs.pause(ELSEWHERE_PAUSE),
+            Ok(()) if !runs.is_due() => {}
+            // Another server is merging.
+            Ok(()) => runs.pause(ELSEWHERE_PAUSE),
             Err(fault) => {
                 connection = None;
                 tracing::warn!(%fault, "Recent changes could not be merged into the tables; it will be tried again.");
@@ -75,29 +73,43 @@ fn run(home: &Home, runs: &SharedRuns) {
     }
 }
 
-fn merge_once(home: &Home, connection: &mut Option<Connection>) -> Result<bool, Fault> {
+fn merge_once(home: &Home, connection: &mut Option<Connection>) -> Result<(), Fault> {
     let connected = match connection.take() {
         Some(connected) => connected,
         None => home.connect(Use::Write)?,
     };
-    let has_merged = all(&connected)?;
+    let runs = connected.shared_runs();
+    merge(&connected, || runs.is_due())?;
     *connection = Some(connected);
-    Ok(has_merged)
+    Ok(())
 }
 
-/// Merges all recent changes, unless another process is merging: then it returns false.
-pub(super) fn all(connection: &Connection) -> Result<bool, Fault> {
+/// Merges all recent changes, unless another process is merging.
+pub(super) fn all(connection: &Connection) -> Result<(), Fault> {
+    merge(connection, || true)
+}
+
+/// Merges all recent changes, unless another process is merging, or has merged them so that they are not due any more.
+fn merge(connection: &Connection, is_due: impl Fn() -> bool) -> Result<(), Fault> {
     let transaction = connection.begin(Access::Write {
         names: &[],
-        locks: Locks::Organisations,
+        locks: Locks::Nothing,
         patience: LOCK_PATIENCE,
     })?;
-    if !transaction.query_row(LOCK, (), |row| row.get::<bool>(0))? {
-        return Ok(false);
+    let Some(recent) = transaction.recent() else {
+        return Ok(());
+    };
+    if !merge::try_alone(&transaction)? {
+        return Ok(());
+    }
+    // Reads what was added or merged until the lock was taken.
+    recent.generation()?;
+    if !is_due() {
+        return Ok(());
     }
     let mut txn = WriteTxn::new(&transaction, Known::default(), Kept::default())?;
     merge::everything(&mut txn)?;
     txn.finish()?;
     transaction.commit()?;
-    Ok(true)
+    Ok(())
 }

@@ -105,7 +105,8 @@ fn a_store_of_a_later_version_is_refused_and_both_versions_are_named() {
         Some(_) => format!("insert into schema_versions (version) values ({later})"),
     };
     Database::of(data.path()).run(&note);
-    let to = data.path().join("backup");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let to = elsewhere.path().join("backup");
     let to = to.to_str().unwrap();
     for command in [
         &["serve", "--listen", "127.0.0.1:0"][..],

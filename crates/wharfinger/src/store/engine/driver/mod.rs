@@ -98,8 +98,10 @@ pub(crate) enum Access<'n> {
 pub(crate) enum Locks {
     /// The whole store: it waits until all other write transactions have ended, and sees everything that they wrote.
     Store,
-    /// Organisations, whose rows of counters it locks itself: it waits for transactions that lock the store.
+    /// Organisations, whose rows it locks itself: it waits for transactions that lock the store.
     Organisations,
+    /// Nothing: it writes only what its own locks protect.
+    Nothing,
 }
 
 impl Access<'_> {
@@ -333,12 +335,13 @@ impl std::ops::Deref for Transaction<'_> {
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if self.is_open {
-            // If the rollback fails too, the connection is unusable, and the engine has rolled back.
-            let _ = self.connection.execute_batch("rollback");
+            // Before others may go on.
             match self.connection {
                 Connection::Sqlite(of) => of.memtable.roll_back(),
                 Connection::Postgres(of) => of.memtable.iter().for_each(Memtable::roll_back),
             }
+            // If the rollback fails too, the connection is unusable, and the engine has rolled back.
+            let _ = self.connection.execute_batch("rollback");
         }
     }
 }

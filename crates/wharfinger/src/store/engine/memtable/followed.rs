@@ -4,6 +4,8 @@
 //! has not read yet is therefore found by transactions: all that had ended when the log was last read were read, and of the others
 //! those that are listed here.
 
+use std::collections::HashSet;
+
 /// What is known about the log.
 #[derive(Clone, Debug)]
 pub(super) struct Followed {
@@ -12,6 +14,8 @@ pub(super) struct Followed {
     pub generation: i64,
     /// All transactions with lesser ids had ended, and their rows were read.
     oldest: i64,
+    /// The greatest id of a transaction whose row was read.
+    greatest: i64,
     /// The rows of other transactions that were read: the transaction and the number of each.
     others: Vec<(i64, i64)>,
     /// The numbers of the rows that the runs have.
@@ -32,6 +36,7 @@ impl Followed {
         Self {
             generation,
             oldest: 0,
+            greatest: 0,
             others: Vec::new(),
             numbers: Vec::new(),
             merging: 0,
@@ -55,12 +60,17 @@ impl Followed {
 
     /// Notes a row that is added to the runs.
     pub(super) fn add(&mut self, (transaction, number): (i64, i64)) {
+        self.greatest = self.greatest.max(transaction);
         self.others.push((transaction, number));
         self.numbers.push(number);
     }
 
     /// All transactions with ids below this one had ended when the log was read.
+    ///
+    /// After a crash, PostgreSQL may assign ids again whose transactions have left nothing on disk. Ids up to that of a row are not
+    /// among these.
     pub(super) fn read_before(&mut self, oldest: i64) {
+        let oldest = oldest.min(self.greatest + 1);
         if oldest > self.oldest {
             self.oldest = oldest;
             self.others
@@ -81,7 +91,13 @@ impl Followed {
     /// The rows that were being merged are merged, and deleted from the log.
     pub(super) fn merged(&mut self) {
         self.generation += 1;
-        self.numbers.drain(..self.merging);
+        let merged: HashSet<i64> = self.numbers.drain(..self.merging).collect();
+        self.others.retain(|(_, number)| !merged.contains(number));
+        self.merging = 0;
+    }
+
+    /// The rows that were being merged are not.
+    pub(super) fn stop_merging(&mut self) {
         self.merging = 0;
     }
 }

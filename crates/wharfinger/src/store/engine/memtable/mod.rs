@@ -86,8 +86,8 @@ pub(crate) struct Memtable {
     is_current: Cell<bool>,
     /// The changes of this transaction.
     pending: RefCell<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
-    /// Whether this transaction merges the runs that all connections share. Only on PostgreSQL.
-    is_merger: Cell<bool>,
+    /// The number of this transaction as a merger of the runs that all connections share, if it is one. Only on PostgreSQL.
+    merger: Cell<Option<u64>>,
     /// How far this transaction has merged runs into the tables, if it has.
     merged: RefCell<Option<Merged>>,
     /// Whether it has deleted all merged rows of the log.
@@ -126,7 +126,7 @@ impl Memtable {
             shared,
             state: Cell::new(InTransaction::No),
             is_current: Cell::new(false),
-            is_merger: Cell::new(false),
+            merger: Cell::new(None),
             pending: RefCell::default(),
             merged: RefCell::default(),
             has_deleted: Cell::new(false),
@@ -147,10 +147,10 @@ impl Memtable {
 
     /// Drops the changes of the transaction, and the runs: an idle connection must not hold old ones.
     pub(crate) fn roll_back(&self) {
-        if self.state.replace(InTransaction::No) == InTransaction::Writing && self.is_merger.get() {
-            self.shared.stop_merging();
+        self.state.set(InTransaction::No);
+        if let Some(merger) = self.merger.take() {
+            self.shared.stop_merging(merger);
         }
-        self.is_merger.set(false);
         self.is_current.set(false);
         self.runs.take();
         self.pending.borrow_mut().clear();
@@ -206,8 +206,8 @@ impl Memtable {
     pub(crate) fn committed(&self, committed: Committed) {
         if self.state.get() == InTransaction::Writing {
             let runs = self.runs.take();
-            if self.is_merger.take() {
-                self.shared.merged(&runs);
+            if let Some(merger) = self.merger.take() {
+                self.shared.merged(&runs, merger);
             }
             if let Some(run) = committed.run {
                 self.shared.add(&runs, committed.row, run);
@@ -429,9 +429,9 @@ impl<'c> Recent<'c> {
         self.memtable.make_current(self.log)?;
         let mut runs = self.memtable.runs.borrow_mut();
         if let Place::Server(_) = self.log {
-            if let Some(merging) = self.memtable.shared.begin_merging(&runs) {
+            if let Some((merging, merger)) = self.memtable.shared.begin_merging(&runs) {
                 *runs = merging;
-                self.memtable.is_merger.set(true);
+                self.memtable.merger.set(Some(merger));
             }
             return Ok(None);
         }
@@ -452,7 +452,7 @@ impl<'c> Recent<'c> {
         write: impl FnOnce(&[Change<'_>]) -> Result<(), Fault>,
     ) -> Result<bool, Fault> {
         self.memtable.make_current(self.log)?;
-        if self.is_on_server() && !self.memtable.is_merger.get() {
+        if self.is_on_server() && self.memtable.merger.get().is_none() {
             return Ok(false);
         }
         let runs = Arc::clone(&self.memtable.runs.borrow());

@@ -23,6 +23,9 @@ pub(crate) struct SharedRuns {
 #[derive(Default)]
 struct State {
     runs: Arc<Runs>,
+    /// The number of the latest merger, if it is still merging.
+    merger: Option<u64>,
+    mergers: u64,
     /// When the PostgreSQL server was started from whose database they are.
     server: String,
     /// Whether the merger of this process is to end.
@@ -111,32 +114,49 @@ impl SharedRuns {
     }
 
     /// Begins to merge everything into the tables that was added up to now, if `runs` are of the same generation. Returns what is to
-    /// be merged.
-    pub(super) fn begin_merging(&self, runs: &Runs) -> Option<Arc<Runs>> {
-        let mut state = self.lock();
+    /// be merged, and the number of the merger.
+    pub(super) fn begin_merging(&self, runs: &Runs) -> Option<(Arc<Runs>, u64)> {
+        let mut guard = self.lock();
+        let state = &mut *guard;
         let ours = Arc::make_mut(&mut state.runs);
         if ours.followed.generation != runs.followed.generation || ours.is_empty() {
             return None;
         }
         ours.merge_all();
         ours.followed.begin_merging();
-        Some(Arc::clone(&state.runs))
+        state.mergers += 1;
+        state.merger = Some(state.mergers);
+        Some((Arc::clone(&state.runs), state.mergers))
     }
 
-    /// What was being merged is in the tables, and was deleted from the log.
-    pub(super) fn merged(&self, runs: &Runs) {
+    /// What a merger has merged is in the tables, and was deleted from the log.
+    pub(super) fn merged(&self, runs: &Runs, merger: u64) {
         let mut state = self.lock();
-        if state.runs.followed.generation == runs.followed.generation {
-            let ours = Arc::make_mut(&mut state.runs);
-            ours.merged_up_to(None);
-            ours.followed.merged();
+        if state.merger == Some(merger) {
+            state.merger = None;
+            if state.runs.followed.generation == runs.followed.generation {
+                let ours = Arc::make_mut(&mut state.runs);
+                ours.merged_up_to(None);
+                ours.followed.merged();
+            }
         }
         self.state.1.notify_all();
     }
 
-    /// What was being merged is not in the tables.
-    pub(crate) fn stop_merging(&self) {
-        Arc::make_mut(&mut self.lock().runs).stop_merging();
+    /// What a merger was merging is not in the tables. Has no effect if another one has begun since.
+    pub(super) fn stop_merging(&self, merger: u64) {
+        let mut state = self.lock();
+        if state.merger == Some(merger) {
+            state.merger = None;
+            let ours = Arc::make_mut(&mut state.runs);
+            ours.stop_merging();
+            ours.followed.stop_merging();
+        }
+    }
+
+    /// Whether there are so many keys that they are to be merged into the tables.
+    pub(crate) fn is_due(&self) -> bool {
+        self.lock().runs.has(self.keys_max)
     }
 
     /// Waits until runs are to be merged into the tables. Returns false at the end. For the merger of a store on PostgreSQL.

@@ -15,18 +15,20 @@ const SMALL_BYTES: usize = 4 << 10;
 
 /// Adds a block to the recent changes, if it is small and the store has such. Returns whether it did.
 pub(crate) fn put_recent(connection: &Connection, new: &NewRow) -> Result<bool, Fault> {
-    let Some(recent) = connection.recent() else {
-        return Ok(false);
-    };
-    if new.row.bytes() >= SMALL_BYTES {
+    if connection.recent().is_none() || new.row.bytes() >= SMALL_BYTES {
         return Ok(false);
     }
-    recent.put(
-        Space::Blocks,
-        &new.row.head.id.to_bytes(),
-        Some(new.encode()),
-    )?;
+    put(connection, new)?;
     Ok(true)
+}
+
+/// Adds a block to the recent changes, or replaces it there.
+pub(super) fn put(connection: &Connection, new: &NewRow) -> Result<(), Fault> {
+    let Some(recent) = connection.recent() else {
+        return Ok(());
+    };
+    let id = new.row.head.id.to_bytes();
+    recent.put(Space::Blocks, &id, Some(new.encode()))
 }
 
 /// A recent block.

@@ -77,6 +77,7 @@ pub fn copy(
     tell: &mut dyn FnMut(Stage, u64, u64),
 ) -> Result<Copied, StoreError> {
     let source = open_tables_of_store(from).map_err(at(from))?;
+    be_alone(&source).map_err(at(from))?;
     merge::all_alone(&source).map_err(at(from))?;
     let reading = hold(&source).map_err(at(from))?;
     let target = open_tables(to).map_err(at(to))?;

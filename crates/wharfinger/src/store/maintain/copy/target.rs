@@ -120,6 +120,8 @@ pub(super) fn end(connection: &Connection) -> Result<(), Fault> {
     let transaction = connection.begin(Access::WRITE)?;
     if transaction.engine() == Engine::Postgres {
         number_on(&transaction)?;
+        let select = "select setval('recent_numbers', number) from recent_changes order by number desc limit 1";
+        transaction.prepare_cached(select)?.exists(())?;
         stamps::continue_after(&transaction, end::latest_stamp(&transaction)?)?;
     }
     transaction.execute("delete from copying", ())?;

@@ -133,6 +133,8 @@ impl Store {
         erasing.answers().await?;
         erasing.deliveries().await?;
         erasing.addresses().await?;
+        // The log still has what was rewritten while it was recent, as it was before.
+        merge::all(&self.writer).await?;
         erasing.compact(request.compact).await?;
         erasing.empty_log().await?;
         erasing.forget(&orders).await?;

@@ -28,6 +28,7 @@ use crate::store::engine::driver::{Connection, LOCK_PATIENCE, Locks, Session};
 use crate::store::engine::fault::Fault;
 use crate::store::journal::end::{Counters, await_counters, lock_free_counters, read_all_counters};
 use crate::store::replies::write::Name;
+use crate::store::write::merge;
 use crate::store::write::queue::{QueuedJob, take_runnable};
 
 /// How long to wait for organisations if no other job is there. Jobs that arrive meanwhile wait as well. This is longer than most
@@ -163,7 +164,9 @@ pub(super) fn lock(
     if session.is_citus() {
         let counters = match locks {
             Locks::Store => read_all_counters(connection, &organisations)?,
-            Locks::Organisations => lock_free_counters(connection, &organisations)?,
+            Locks::Organisations | Locks::Nothing => {
+                lock_free_counters(connection, &organisations)?
+            }
         };
         return Ok(Locked::These(HashMap::from_iter(counters)));
     }
@@ -236,6 +239,9 @@ pub(super) fn lock_further(
         return Ok(());
     };
     session.claim(&names(jobs.iter().filter(|queued| queued.was_put_back)))?;
+    if jobs.iter().any(|queued| queued.job.writes().tables) {
+        merge::wait_alone(connection)?;
+    }
     if locks == Locks::Organisations {
         let numbers = jobs.iter().filter_map(|queued| queued.job.writes().lock);
         session.lock_numbers(&Vec::from_iter(numbers.collect::<BTreeSet<_>>()))?;

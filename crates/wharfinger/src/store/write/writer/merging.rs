@@ -30,7 +30,7 @@ impl Thread {
     pub(super) fn merge_at_the_end(&self) -> Result<(), Fault> {
         match self.connection.engine() {
             Engine::Sqlite => merge::all_alone(&self.connection),
-            Engine::Postgres => merger::all(&self.connection).map(drop),
+            Engine::Postgres => merger::all(&self.connection),
         }
     }
 

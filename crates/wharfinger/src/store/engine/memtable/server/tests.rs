@@ -242,10 +242,16 @@ enum Merger {
     Merging {
         runs: Arc<Runs>,
         transaction: i64,
+        merger: u64,
     },
     /// It has committed, and has not told the other connections of its server.
     Committed {
         runs: Arc<Runs>,
+        merger: u64,
+    },
+    /// It was rolled back, or so it seems, and has not told the other connections of its server.
+    Failed {
+        merger: u64,
     },
 }
 
@@ -262,25 +268,40 @@ impl Merger {
                     return None;
                 }
                 catch_up_now(database, shared, &mut runs);
-                if let Some(runs) = shared.begin_merging(&runs) {
-                    return Some(Self::Merging { runs, transaction });
+                if let Some((runs, merger)) = shared.begin_merging(&runs) {
+                    return Some(Self::Merging {
+                        runs,
+                        transaction,
+                        merger,
+                    });
                 }
                 database.is_merging = false;
                 database.running.remove(&transaction);
                 None
             }
-            Self::Merging { runs, transaction } => {
+            Self::Merging {
+                runs,
+                transaction,
+                merger,
+            } => {
                 database.is_merging = false;
                 database.running.remove(&transaction);
                 if byte.is_multiple_of(8) {
-                    shared.stop_merging();
-                    return None;
+                    return Some(Self::Failed { merger });
                 }
                 database.merge(&runs);
-                Some(Self::Committed { runs })
+                // The answer to the commit may be lost.
+                Some(match byte % 8 {
+                    1 => Self::Failed { merger },
+                    _ => Self::Committed { runs, merger },
+                })
             }
-            Self::Committed { runs } => {
-                shared.merged(&runs);
+            Self::Committed { runs, merger } => {
+                shared.merged(&runs, merger);
+                None
+            }
+            Self::Failed { merger } => {
+                shared.stop_merging(merger);
                 None
             }
         }
