@@ -1,6 +1,6 @@
 use wharfinger_core::order::ids::OrganisationId;
 
-use super::super::{BlockHead, BlockRow, Columns, Written};
+use super::super::{BlockHead, BlockRow, Columns, Written, put_recent, replace, whole};
 use super::*;
 use crate::store::engine::schema;
 use crate::store::format::dialect_id::DialectId;
@@ -176,4 +176,24 @@ fn damaged_packs_are_told() {
             .execute_batch("rollback to before")
             .expect("rolled back");
     }
+}
+
+#[test]
+fn a_block_that_is_still_recent_is_rewritten_there() {
+    let connection = schema::in_memory();
+    let new = small(id(1, 1), b"text");
+    assert!(put_recent(&connection, &new).expect("added"));
+    let columns = Columns {
+        slots: &new.row.head.slots,
+        indexes: &new.row.head.indexes,
+        emails: None,
+        keys: None,
+        texts: Some(b"erased"),
+    };
+    replace(&connection, id(1, 1), columns).expect("rewritten");
+    let found = whole(&connection, id(1, 1)).expect("read");
+    let texts = found.and_then(|row| row.texts);
+    assert_eq!(texts.as_deref(), Some(&b"erased"[..]));
+    // What is nowhere cannot be rewritten, and that is told.
+    assert!(replace(&connection, id(1, 2), columns).is_err());
 }
