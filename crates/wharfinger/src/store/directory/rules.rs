@@ -5,15 +5,24 @@ use wharfinger_core::rules::Rule;
 
 use super::change::{is_intact, refuse};
 use crate::store::api::rules_revision;
-use crate::store::engine::driver::{Connection, OptionalExtension, params};
+use crate::store::engine::driver::{Connection, OptionalExtension, Params, params};
 use crate::store::engine::fault::Fault;
 use crate::store::write::txn::WriteTxn;
 
 /// The rules of all organisations that have any.
 pub(super) fn all(connection: &Connection) -> Result<Vec<(OrganisationId, Vec<Rule>)>, Fault> {
-    let select = "select organisation, rules, rules.intact from rules";
-    let mut select = connection.prepare_cached(select)?;
-    let mut rows = select.query(())?;
+    read(connection, "true", ())
+}
+
+/// The rules of the organisations for which a condition holds.
+fn read(
+    connection: &Connection,
+    condition: &str,
+    params: impl Params,
+) -> Result<Vec<(OrganisationId, Vec<Rule>)>, Fault> {
+    let select = format!("select organisation, rules, rules.intact from rules where {condition}");
+    let mut select = connection.prepare_cached(&select)?;
+    let mut rows = select.query(params)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let organisation = OrganisationId(row.get(0)?);
@@ -49,8 +58,7 @@ pub(super) fn set(
         return refuse(format!("there is no organisation {code}"));
     };
     if let Some(seen) = seen {
-        let mut all = all(connection)?.into_iter();
-        let before = all.find(|(organisation, _)| i64::from(organisation.0) == id);
+        let before = read(connection, "organisation = ?1", params![id])?.pop();
         let before = before.map(|(_, rules)| rules).unwrap_or_default();
         if rules_revision(&before) != seen {
             return refuse(

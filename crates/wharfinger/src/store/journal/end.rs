@@ -229,39 +229,35 @@ pub(crate) fn lock_free_counters(
     if count == i64::try_from(organisations.len()).ok() {
         return read_all_counters(connection, organisations);
     }
-    let mut locked = lock_rows(session, organisations)?;
+    let mut locked = select_ids(session, LOCK_FREE, organisations)?;
     if locked.len() < organisations.len() {
-        let all = session.prepare(LOCKS_OF)?;
-        let all = all.query_arrays(&[&ids(organisations)])?;
-        let all = all
-            .iter()
-            .map(|row| Row::Postgres(row).get(0).map(OrganisationId));
-        let all: HashSet<_> = all.collect::<Result<_, _>>()?;
+        let all = HashSet::<_>::from_iter(select_ids(session, LOCKS_OF, organisations)?);
         let missing = organisations.iter().copied();
         let missing = Vec::from_iter(missing.filter(|id| !all.contains(id)));
         if !missing.is_empty() {
             session
                 .prepare(CREATE_LOCKS)?
                 .execute_arrays(&[&ids(&missing)])?;
-            locked.extend(lock_rows(session, &missing)?);
+            locked.extend(select_ids(session, LOCK_FREE, &missing)?);
         }
     }
     // After the locks: whoever had locked them before has written what is now read.
     read_all_counters(connection, &locked)
 }
 
-/// Locks the organisations that nobody else has locked, and returns them.
-fn lock_rows(
+/// The organisations, of these, that a statement returns.
+fn select_ids(
     session: &Session,
+    select: &str,
     organisations: &[OrganisationId],
 ) -> Result<Vec<OrganisationId>, Fault> {
     let rows = session
-        .prepare(LOCK_FREE)?
+        .prepare(select)?
         .query_arrays(&[&ids(organisations)])?;
-    let locked = rows
+    let found = rows
         .iter()
         .map(|row| Row::Postgres(row).get(0).map(OrganisationId));
-    Ok(locked.collect::<Result<_, _>>()?)
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// Locks organisations on Citus, where the rows of their counters stand for them, and reads the counters.

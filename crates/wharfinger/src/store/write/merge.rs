@@ -3,7 +3,7 @@
 use super::txn::{Known, WriteTxn};
 use super::writer::Writer;
 use crate::store::api::StoreError;
-use crate::store::engine::driver::{Access, Connection};
+use crate::store::engine::driver::{Access, Connection, Transaction};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::memtable::{Space, Value};
 use crate::store::index::open_orders;
@@ -69,17 +69,25 @@ pub(crate) fn all_alone(connection: &Connection) -> Result<(), Fault> {
     let alone = |merge: &dyn Fn(&mut WriteTxn<'_>) -> Result<Option<i64>, Fault>| {
         let transaction = connection.begin(Access::WRITE)?;
         wait_alone(&transaction)?;
-        let mut txn = WriteTxn::new(&transaction, Known::default(), Kept::default())?;
-        let left = merge(&mut txn)?;
-        txn.finish()?;
-        transaction.commit()?;
-        Ok::<_, Fault>(left)
+        commit_alone(transaction, merge)
     };
     let mut left = alone(&begin)?;
     while let Some(last) = left {
         left = alone(&|txn| Ok(go_on(txn, last)?.then_some(last)))?;
     }
     Ok(())
+}
+
+/// Merges in a transaction that does nothing else, and commits it.
+pub(super) fn commit_alone<T>(
+    transaction: Transaction<'_>,
+    merge: impl FnOnce(&mut WriteTxn<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let mut txn = WriteTxn::new(&transaction, Known::default(), Kept::default())?;
+    let merged = merge(&mut txn)?;
+    txn.finish()?;
+    transaction.commit()?;
+    Ok(merged)
 }
 
 /// Whoever merges recent changes on PostgreSQL, or rewrites what they are merged into, holds this lock. The number is "merge" in ASCII.

@@ -9,13 +9,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::merge;
-use super::txn::{Known, WriteTxn};
 use crate::store::engine::connection::Use;
 use crate::store::engine::driver::{Access, Connection, LOCK_PATIENCE, Locks};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::home::Home;
 use crate::store::engine::memtable::SharedRuns;
-use crate::store::stock::overlay::Kept;
 
 /// The pause when another server is merging.
 const ELSEWHERE_PAUSE: Duration = Duration::from_millis(100);
@@ -107,9 +105,5 @@ fn merge(connection: &Connection, is_due: impl Fn() -> bool) -> Result<(), Fault
     if !is_due() {
         return Ok(());
     }
-    let mut txn = WriteTxn::new(&transaction, Known::default(), Kept::default())?;
-    merge::everything(&mut txn)?;
-    txn.finish()?;
-    transaction.commit()?;
-    Ok(())
+    merge::commit_alone(transaction, merge::everything)
 }

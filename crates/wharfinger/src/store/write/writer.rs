@@ -10,7 +10,7 @@ mod reconnect;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -40,7 +40,7 @@ use crate::store::stock::overlay::Kept;
 const CONFLICTS_MAX: usize = 8;
 
 /// How long jobs wait on PostgreSQL while far too many recent changes are not merged into the tables.
-const FULL_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+const FULL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Receives the answer to a job.
 type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;

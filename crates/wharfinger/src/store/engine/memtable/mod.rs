@@ -113,9 +113,8 @@ pub(crate) enum InTransaction {
 
 /// What a commit must add to the runs.
 pub(crate) struct Committed {
-    run: Option<Run>,
-    /// The transaction and the number of its row on PostgreSQL.
-    row: (i64, i64),
+    /// The transaction, on PostgreSQL, and the number of its row of the log, and its run.
+    added: Option<((i64, i64), Run)>,
 }
 
 impl Memtable {
@@ -182,10 +181,7 @@ impl Memtable {
     /// Writes the changes of the transaction to the log, before the commit.
     pub(crate) fn write(&self, log: Place<'_>) -> driver::Result<Committed> {
         let Some((packed, bytes)) = self.take_pending() else {
-            return Ok(Committed {
-                run: None,
-                row: (0, 0),
-            });
+            return Ok(Committed { added: None });
         };
         let row = match log {
             Place::File(connection) => {
@@ -198,8 +194,9 @@ impl Memtable {
         };
         let run = Run::of_row(row.1, bytes);
         let run = run.map_err(|damage| driver::Error::Value(damage.0.into()))?;
-        let run = Some(run);
-        Ok(Committed { run, row })
+        Ok(Committed {
+            added: Some((row, run)),
+        })
     }
 
     /// Publishes the changes of the transaction, after the commit.
@@ -209,8 +206,8 @@ impl Memtable {
             if let Some(merger) = self.merger.take() {
                 self.shared.merged(&runs, merger);
             }
-            if let Some(run) = committed.run {
-                self.shared.add(&runs, committed.row, run);
+            if let Some((row, run)) = committed.added {
+                self.shared.add(&runs, row, run);
             }
             return self.roll_back();
         }
@@ -218,7 +215,7 @@ impl Memtable {
         let merged = self.merged.take();
         let has_deleted = self.has_deleted.take();
         self.state.set(InTransaction::No);
-        if committed.run.is_none() && merged.is_none() && !has_deleted {
+        if committed.added.is_none() && merged.is_none() && !has_deleted {
             return;
         }
         let mut runs = Runs::clone(&self.runs.borrow());
@@ -226,7 +223,7 @@ impl Memtable {
             runs.merged_up_to(merged);
         }
         runs.set_merged(last_merged.unwrap_or_default());
-        if let Some(run) = committed.run {
+        if let Some((_, run)) = committed.added {
             runs.push(run, self.shared.keys_max);
         }
         let runs = Arc::new(runs);

@@ -8,7 +8,7 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 
-/// A walk over small blocks. PostgreSQL has none.
+/// A walk over small blocks. Citus has none.
 pub(super) struct SmallBlocks<'c> {
     connection: &'c Connection,
     packed: Packed<'c>,
