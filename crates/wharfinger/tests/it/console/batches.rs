@@ -39,7 +39,7 @@ fn the_page_of_a_batch_shows_what_its_receipt_says() {
         }
         browser.find("tbody a").click();
         browser.wait("document.querySelector('.facts')");
-        assert_eq!(browser.find("h1").text(), "orders of été.json");
+        browser.find_text("h1", "orders of été.json");
         // The rejected orders are shown first: the value at its place, and what is wrong beside it.
         assert_eq!(browser.find(".source mark").text(), "\"five\"");
         let line = browser.find(".line.bad").text();

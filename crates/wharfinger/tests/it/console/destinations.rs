@@ -194,8 +194,7 @@ fn a_person_chooses_a_kind_and_sees_how_far_it_is_behind() {
             .find("main a[href='/console/destinations/new']")
             .click();
         browser.find("main a[href$='kind=files']").click();
-        let title = browser.find("h1").text();
-        assert_eq!(title, "New destination: Files");
+        browser.find_text("h1", "New destination: Files");
         assert_fits(&browser);
         browser.find("main a[href$='kind=webhook']").click();
         browser.find("[name=url]").fill("http://127.0.0.1:9/x");

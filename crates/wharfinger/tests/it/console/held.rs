@@ -161,7 +161,7 @@ fn a_held_order_is_released_or_refused_with_a_note() {
         go(&browser, &server, &format!("/console/held/{refused}"));
         browser.find("[name=note]").fill("Not\nours");
         browser.labelled("main", "Refuse…").click();
-        assert_eq!(browser.find("h1").text(), "Refuse this order?");
+        browser.find_text("h1", "Refuse this order?");
         assert_eq!(browser.find("[name=note]").value(), "Not\nours");
         assert_eq!(state(&server, &refused), "held", "asked, not refused");
         browser.labelled("main", "Refuse the order").click();

@@ -125,7 +125,7 @@ fn orders_are_found_by_what_a_person_knows_of_them() {
     let found = get(&server, "/v1/orders?key=B-1");
     let id = found["data"][0]["id"].as_str().unwrap();
     let browser = open(&server, WIDE, "full", &format!("/console/orders?q={id}"));
-    assert_eq!(browser.find("h1").text(), "Order B-1");
+    browser.find_text("h1", "Order B-1");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn an_order_shows_what_it_says_and_what_happened_to_it() {
     for size in [WIDE, NARROW] {
         let path = format!("/console/orders/{}", ids[0]);
         let browser = open(&server, size, "full", &path);
-        assert_eq!(browser.find("h1").text(), "Order A-1");
+        browser.find_text("h1", "Order A-1");
         let text = browser.find("main").text();
         for part in [
             "pending",
@@ -203,7 +203,7 @@ fn an_order_shows_what_it_says_and_what_happened_to_it() {
         let forms = browser.run(forms, &[]);
         for form in forms.as_array().unwrap() {
             browser.open(form.as_str().unwrap());
-            assert_eq!(browser.find("h1").text(), "Order A-1");
+            browser.find_text("h1", "Order A-1");
             assert_fits(&browser);
         }
         go(&browser, &server, &format!("{path}?as=submitted"));
@@ -288,7 +288,7 @@ fn a_change_that_comes_too_late_is_told_on_the_page() {
         &format!("/console/orders/{}", ids[0]),
     );
     browser.find("main .actions a.button.main").click();
-    assert_eq!(browser.find("h1").text(), "Mark this order as processed?");
+    browser.find_text("h1", "Mark this order as processed?");
     let cancel = format!("/v1/orders/{}/cancel", ids[0]);
     assert_eq!(server.send(&request("POST", &cancel, "full")).status, 200);
     browser.labelled("main", "Mark as processed").click();

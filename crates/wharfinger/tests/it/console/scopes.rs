@@ -70,7 +70,7 @@ fn a_key_that_only_sends_sees_what_it_can_do() {
     let server = Server::start(data.path());
     for size in [WIDE, NARROW] {
         let browser = open(&server, size, "writer", "/console");
-        assert_eq!(browser.find("h1").text(), "Start");
+        browser.find_text("h1", "Start");
         let text = browser.find("main").text();
         let request = format!(
             "curl 'http://{}/v1/batches?organisation=TRK001'",

@@ -14,7 +14,7 @@ fn a_person_signs_in_with_a_key_and_out_again() {
     let server = Server::start(data.path());
     for size in [WIDE, NARROW] {
         let browser = open(&server, size, "full", "/console");
-        assert_eq!(browser.find("h1").text(), "Today");
+        browser.find_text("h1", "Today");
         browser.find(".leave button").click();
         browser.wait("document.querySelector('[name=secret]')");
         show(&browser, &server, "/console");

@@ -107,7 +107,7 @@ fn a_file_is_checked_and_then_sent() {
         let before = rows(data.path());
         upload(&browser, &Sample::new(name, text));
         assert_eq!(notice(&browser), "2 of 3 orders would be accepted.");
-        assert_eq!(browser.find("h1").text(), name);
+        browser.find_text("h1", name);
         assert_eq!(
             (shown(&browser, "accepted"), shown(&browser, "rejected")),
             ("2".into(), "1".into())

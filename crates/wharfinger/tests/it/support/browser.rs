@@ -208,6 +208,16 @@ impl Browser {
         text(&found).to_owned()
     }
 
+    /// Waits until the first element that a CSS selector matches has this text. For elements that the page before has too: after a
+    /// click, [`Self::find`] may still find its element.
+    pub(crate) fn find_text(&self, selector: &str, text: &str) {
+        let given = [selector.into(), text.into()];
+        self.wait_with(
+            "document.querySelector(given[0])?.innerText === given[1]",
+            &given,
+        );
+    }
+
     /// The control with this label inside the element of a CSS selector: a button by its text, a field by its `<label>`.
     pub(crate) fn labelled(&self, scope: &str, label: &str) -> Element<'_> {
         let look = "[...document.querySelector(given[0]).querySelectorAll('button, label')]

@@ -22,7 +22,7 @@ fn a_shop_mends_an_order_from_signing_in_to_stored() {
         assert!(row.text().contains("not_email"), "{}", row.text());
         browser.find(".todo a:not(.button)").click();
         browser.wait("document.querySelector('#bench')");
-        assert_eq!(browser.find("h1").text(), "Mend M-1");
+        browser.find_text("h1", "Mend M-1");
         assert_eq!(browser.find("#text").value(), ORDER.replace("\r\n", "\n"));
         assert_eq!(
             browser.find("#behind mark").property("textContent"),
