@@ -154,7 +154,11 @@ impl Admission<'_> {
             txn,
             group,
             (
-                group.blocks.iter().chain(&sub_order_blocks),
+                group
+                    .blocks
+                    .iter()
+                    .map(Arc::as_ref)
+                    .chain(&sub_order_blocks),
                 &entry_outcomes,
             ),
             counts,

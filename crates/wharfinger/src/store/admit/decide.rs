@@ -19,6 +19,7 @@ use crate::store::journal::entry_outcomes::{Effect, EntryOutcome};
 use crate::store::journal::holds::About;
 use crate::store::journal::state_counts::StateCounts;
 use crate::store::prepare::{Group, GroupIndex, GroupTexts, Row, Submission};
+use crate::store::write::txn::FEW_ORDERS;
 
 /// The state while one organisation's orders are decided on.
 pub(crate) struct Decide<'d, T> {
@@ -120,6 +121,11 @@ impl<'d, T: DecisionTxn> Decide<'d, T> {
             return Ok(());
         }
         let (submission, group) = (self.submission, self.group);
+        let has_numbers = |step: &GroupIndex| group.rows[step.at()].number == Number::Next;
+        if group.rows.len() <= FEW_ORDERS && !steps.iter().any(has_numbers) {
+            // Prefetched for all organisations of the transaction together.
+            return Ok(());
+        }
         let rows = steps.iter().map(|&step| &group.rows[step.at()]);
         let (numbered, named): (Vec<&Row>, Vec<&Row>) =
             rows.partition(|row| row.number == Number::Next);

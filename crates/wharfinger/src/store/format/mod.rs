@@ -6,4 +6,5 @@ pub(super) mod bitset;
 pub(super) mod dialect_id;
 pub(super) mod email_hash;
 pub(super) mod entry_addr;
+pub(super) mod id_map;
 pub(super) mod varint;

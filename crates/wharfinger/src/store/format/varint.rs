@@ -1,5 +1,6 @@
 //! Integers of variable length, and compressed blobs.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use zstd::bulk::{Compressor, Decompressor};
@@ -100,18 +101,23 @@ pub(crate) fn pack(out: &mut Vec<u8>, plain: &[u8]) -> usize {
 
 /// Decodes the result of [`pack`].
 pub(crate) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Damage> {
+    unpacked(packed).map(Cow::into_owned)
+}
+
+/// As [`unpack`]. What was not compressed is not copied.
+pub(crate) fn unpacked(packed: &[u8]) -> Result<Cow<'_, [u8]>, Damage> {
     const BROKEN: Damage = Damage("compressed data cannot be decompressed");
     if let Some((&PLAIN, plain)) = packed.split_first() {
-        return Ok(plain.to_vec());
+        return Ok(Cow::Borrowed(plain));
     }
     let length = match zstd::zstd_safe::get_frame_content_size(packed) {
         Ok(Some(length)) if length <= UNPACKED_BYTES_MAX => length,
         Ok(_) | Err(_) => return Err(BROKEN),
     };
     let length = usize::try_from(length).map_err(|_| BROKEN)?;
-    DECOMPRESSOR
-        .with_borrow_mut(|decompressor| decompressor.decompress(packed, length))
-        .map_err(|_| BROKEN)
+    let unpacked =
+        DECOMPRESSOR.with_borrow_mut(|decompressor| decompressor.decompress(packed, length));
+    unpacked.map(Cow::Owned).map_err(|_| BROKEN)
 }
 
 /// A list of texts, each with a zero byte at the end. Neither JSON nor an order key can contain a zero byte. The texts are
@@ -130,6 +136,13 @@ impl Texts {
             String::from_utf8(list).map_err(|_| Damage("a list of texts is not valid UTF-8"))?;
         let ends = memchr::memchr_iter(0, list.as_bytes()).collect();
         Ok(Self { list, ends })
+    }
+
+    /// The texts of a list, without locating them first.
+    pub(crate) fn each(list: &[u8]) -> Result<impl Iterator<Item = &str>, Damage> {
+        let broken = Damage("a list of texts is not valid UTF-8");
+        let list = std::str::from_utf8(list).map_err(|_| broken)?;
+        Ok(list.split_terminator('\0'))
     }
 
     /// The number of texts.

@@ -1,8 +1,6 @@
 //! The greatest key of each key space of the index, kept from one transaction to the next. Most new orders are behind it, and need no
 //! look-up.
 
-use std::collections::{HashMap, HashSet};
-
 use wharfinger_core::order::ids::OrganisationId;
 
 use super::key_space::KeySpace;
@@ -11,6 +9,7 @@ use crate::store::engine::driver::{Connection, OptionalExtension};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::memtable::Space;
 use crate::store::format::dialect_id::DialectId;
+use crate::store::format::id_map::{IdMap, IdSet};
 use crate::store::journal::end::{Counters, JournalEnd, read_counters};
 
 /// Organisations whose greatest keys are kept, at most. More are forgotten and looked up again.
@@ -21,27 +20,57 @@ const LAST: &str = "select orders from order_leaves where first >= ?1 and first 
 /// The greatest key of each key space, or a greater one.
 #[derive(Default)]
 pub(crate) struct GreatestKeys {
-    organisations: HashMap<OrganisationId, OfOrganisation>,
+    organisations: IdMap<OrganisationId, OfOrganisation>,
     /// The organisations whose journals were compared in this transaction. Only on PostgreSQL.
-    compared: HashSet<OrganisationId>,
+    compared: IdSet<OrganisationId>,
+    /// The number of the transaction.
+    transaction: u64,
 }
 
 #[derive(Default)]
 struct OfOrganisation {
-    keys: HashMap<DialectId, Vec<u8>>,
+    keys: IdMap<DialectId, Greatest>,
     /// The end of the journal with which they are valid, on PostgreSQL. A new order makes the journal longer.
     end: Option<JournalEnd>,
 }
 
+/// The greatest key of a key space.
+#[derive(Default)]
+pub(super) struct Greatest {
+    /// The greatest key, with those that the transaction has added.
+    pub(super) now: Vec<u8>,
+    /// The greatest key before the transaction.
+    before: Vec<u8>,
+    /// The number of the transaction.
+    transaction: u64,
+}
+
+/// Where a key is among those of its key space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Behind all of them. No order has it.
+    BehindAll,
+    /// Behind those that were stored before the transaction. Only an order that it has added may have it.
+    BehindStored,
+    /// Between them.
+    Among,
+}
+
 impl GreatestKeys {
-    /// Whether a key of the table is greater than all others of its key space, which then no order has. It is noted as the greatest.
-    /// `None` if that is not known: on PostgreSQL, nothing is looked up.
-    pub(super) fn is_behind(
+    /// Begins a transaction.
+    pub(super) fn begin(&mut self) {
+        self.transaction += 1;
+    }
+
+    /// Where a key of the table is among those of its key space. If it is behind all of them, it is noted as the greatest. `None` if
+    /// that is not known: on PostgreSQL, nothing is looked up.
+    pub(super) fn place(
         &mut self,
         connection: &Connection,
         key_space: &KeySpace,
         key: &[u8],
-    ) -> Result<Option<bool>, Fault> {
+    ) -> Result<Option<Place>, Fault> {
+        let transaction = self.transaction;
         let greatest = match self.get(connection, key_space)? {
             Some(known) => known,
             None if connection.postgres().is_some() => return Ok(None),
@@ -50,12 +79,20 @@ impl GreatestKeys {
                 self.note(key_space, found)
             }
         };
-        let is_behind = greatest.as_slice() < key;
-        if is_behind {
-            greatest.clear();
-            greatest.extend_from_slice(key);
+        if greatest.transaction != transaction {
+            greatest.transaction = transaction;
+            greatest.before.clone_from(&greatest.now);
         }
-        Ok(Some(is_behind))
+        if greatest.now.as_slice() < key {
+            greatest.now.clear();
+            greatest.now.extend_from_slice(key);
+            return Ok(Some(Place::BehindAll));
+        }
+        let is_behind_stored = greatest.before.as_slice() < key;
+        Ok(Some(match is_behind_stored {
+            true => Place::BehindStored,
+            false => Place::Among,
+        }))
     }
 
     /// The greatest key of a key space, or a greater one, if it is known.
@@ -63,14 +100,14 @@ impl GreatestKeys {
         &mut self,
         connection: &Connection,
         key_space: &KeySpace,
-    ) -> Result<Option<&mut Vec<u8>>, Fault> {
+    ) -> Result<Option<&mut Greatest>, Fault> {
         self.compare(connection, key_space.organisation)?;
         let of = self.organisations.get_mut(&key_space.organisation);
         Ok(of.and_then(|of| of.keys.get_mut(&key_space.dialect)))
     }
 
     /// Notes the greatest key of a key space.
-    pub(super) fn note(&mut self, key_space: &KeySpace, key: Vec<u8>) -> &mut Vec<u8> {
+    pub(super) fn note(&mut self, key_space: &KeySpace, key: Vec<u8>) -> &mut Greatest {
         let organisation = key_space.organisation;
         let is_full = self.organisations.len() >= KEPT_MAX;
         if is_full && !self.organisations.contains_key(&organisation) {
@@ -78,11 +115,26 @@ impl GreatestKeys {
         }
         let of = self.organisations.entry(organisation).or_default();
         let greatest = of.keys.entry(key_space.dialect).or_default();
-        *greatest = key;
+        // Orders that the transaction has added may have greater keys than were stored before.
+        *greatest = Greatest {
+            before: key.clone(),
+            now: key,
+            transaction: self.transaction,
+        };
         greatest
     }
 
-    /// On PostgreSQL, forgets the keys of an organisation if another server has added orders. The organisation must be locked.
+    /// On PostgreSQL, forgets the keys of organisations to which another server has added orders. These are the counters of locked
+    /// organisations.
+    pub(super) fn check(&mut self, counters: &IdMap<OrganisationId, Counters>) {
+        for (&organisation, counters) in counters {
+            if self.compared.insert(organisation) {
+                self.forget_unless(organisation, counters.end());
+            }
+        }
+    }
+
+    /// As [`Self::check`], of one organisation, which must be locked.
     fn compare(
         &mut self,
         connection: &Connection,
@@ -91,22 +143,25 @@ impl GreatestKeys {
         if connection.postgres().is_none() || !self.compared.insert(organisation) {
             return Ok(());
         }
-        if let Some(of) = self.organisations.get(&organisation)
-            && of.end != Some(read_counters(connection, organisation)?.end())
-        {
-            self.organisations.remove(&organisation);
+        if self.organisations.contains_key(&organisation) {
+            let counters = read_counters(connection, organisation)?;
+            self.forget_unless(organisation, counters.end());
         }
         Ok(())
     }
 
+    fn forget_unless(&mut self, organisation: OrganisationId, end: JournalEnd) {
+        let of = self.organisations.get(&organisation);
+        if of.is_some_and(|of| of.end != Some(end)) {
+            self.organisations.remove(&organisation);
+        }
+    }
+
     /// Ends a transaction on PostgreSQL. `now` are the counters of organisations that it has written, or has locked and left as they
     /// were.
-    pub(super) fn end(&mut self, now: &HashMap<OrganisationId, Counters>) {
-        for organisation in std::mem::take(&mut self.compared) {
-            match (
-                self.organisations.get_mut(&organisation),
-                now.get(&organisation),
-            ) {
+    pub(super) fn end<'n>(&mut self, now: impl Fn(OrganisationId) -> Option<&'n Counters>) {
+        for organisation in self.compared.drain() {
+            match (self.organisations.get_mut(&organisation), now(organisation)) {
                 (Some(of), Some(now)) => of.end = Some(now.end()),
                 // It was not locked.
                 (Some(_), None) => drop(self.organisations.remove(&organisation)),

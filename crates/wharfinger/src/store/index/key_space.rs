@@ -85,7 +85,7 @@ impl KeySpace {
 
     /// The key of the table for an order key.
     pub(crate) fn key(&self, key: &str) -> String {
-        format!("{}{key}", self.prefix)
+        [&self.prefix, key].concat()
     }
 
     /// The key of the table for an order that has released its order key. It is unique, because no order key contains a zero

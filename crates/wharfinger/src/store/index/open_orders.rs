@@ -87,7 +87,7 @@ pub(super) fn close(
     }
     if let Some(recent) = connection.recent() {
         let value = (!open.0.is_empty()).then(|| encode(&(dialect, open)));
-        return recent.put(Space::Open, &block.to_bytes(), value);
+        return recent.put(Space::Open, &block.to_bytes(), value.as_deref());
     }
     if open.0.is_empty() {
         return delete(connection, block);

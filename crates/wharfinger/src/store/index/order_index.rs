@@ -4,10 +4,9 @@
 //! of a large batch behind the last key of all go into pages at once, because a page is then written for 32 of them. On PostgreSQL
 //! only the merging of recent changes writes pages. On Citus there are no recent changes, and orders go into pages.
 
-use std::collections::HashMap;
-
 use wharfinger_core::order::ids::OrganisationId;
 
+use super::greatest_keys::Place;
 use super::kept_index::KeptIndex;
 use super::key_space::KeySpace;
 use super::orders::{Holds, Lookup, OrderRow, PREFETCHED_MAX, lost, order_at, recent_order};
@@ -17,6 +16,7 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::engine::memtable::{Recent, Space, Value};
 use crate::store::format::entry_addr::EntryAddr;
+use crate::store::format::id_map::IdMap;
 use crate::store::journal::end::Counters;
 
 /// Orders of an organisation and a batch from which they are a large batch.
@@ -40,6 +40,7 @@ impl<'c> OrderIndex<'c> {
     /// An index that begins with what is known from the transaction before.
     pub(crate) fn new(connection: &'c Connection, mut kept: KeptIndex) -> Result<Self, Fault> {
         kept.compare(connection)?;
+        kept.greatest.begin();
         let pages = std::mem::take(&mut kept.pages);
         let filters = std::mem::take(&mut kept.filters);
         Ok(Self {
@@ -53,15 +54,19 @@ impl<'c> OrderIndex<'c> {
 
     /// What is to be kept for the next transaction. Everything is written. `now` are the counters that this one has written, or has
     /// locked and left as they were.
-    pub(crate) fn into_kept(self, now: HashMap<OrganisationId, Counters>) -> KeptIndex {
+    pub(crate) fn into_kept<'n>(
+        self,
+        now: impl Fn(OrganisationId) -> Option<&'n Counters>,
+    ) -> KeptIndex {
         let mut kept = self.kept;
         kept.greatest.end(&now);
         (kept.pages, kept.filters) = self.pages.into_kept(now);
         kept
     }
 
-    /// Forgets what others have changed since, on Citus. These are the counters of locked organisations.
-    pub(crate) fn check(&mut self, counters: &HashMap<OrganisationId, Counters>) {
+    /// Forgets what others have changed since, on PostgreSQL. These are the counters of locked organisations.
+    pub(crate) fn check(&mut self, counters: &IdMap<OrganisationId, Counters>) {
+        self.kept.greatest.check(counters);
         self.pages.check(counters);
     }
 
@@ -86,33 +91,44 @@ impl<'c> OrderIndex<'c> {
         let Some(recent) = self.connection.recent() else {
             return self.pages.insert(key_space, self.key.as_bytes(), order);
         };
-        if self.is_behind(key_space, recent)? {
-            if self.is_large && !recent.is_on_server() {
+        let is_taken = match self.place(key_space, recent)? {
+            Place::BehindAll if self.is_large && !recent.is_on_server() => {
                 return self.pages.insert(key_space, self.key.as_bytes(), order);
             }
-        } else if self.get(key_space)?.is_some() {
+            Place::BehindAll => false,
+            // This transaction has not written to the pages.
+            Place::BehindStored if recent.is_on_server() => {
+                matches!(
+                    recent_order(self.connection, self.key.as_bytes())?,
+                    Some(Some(_))
+                )
+            }
+            Place::BehindStored | Place::Among => self.get(key_space)?.is_some(),
+        };
+        if is_taken {
             return Ok(false);
         }
         let key = self.key.as_bytes();
-        recent.put(Space::Index, key, Some(page::encode_alone(&order)))?;
+        recent.put(Space::Index, key, Some(&page::encode_alone(&order)))?;
         Ok(true)
     }
 
-    /// Whether the key of the table in `self.key` is behind all others of its key space, as far as that is known.
-    fn is_behind(&mut self, key_space: &KeySpace, recent: Recent<'_>) -> Result<bool, Fault> {
+    /// Where the key of the table in `self.key` is among those of its key space, as far as that is known.
+    fn place(&mut self, key_space: &KeySpace, recent: Recent<'_>) -> Result<Place, Fault> {
         let (greatest, key) = (&mut self.kept.greatest, self.key.as_bytes());
-        if let Some(known) = greatest.is_behind(self.connection, key_space, key)? {
+        if let Some(known) = greatest.place(self.connection, key_space, key)? {
             return Ok(known);
         }
         let Some(of_pages) = self.pages.last_key(key_space, key)? else {
-            return Ok(false);
+            return Ok(Place::Among);
         };
         let end = key_space.end();
         let bounds = [key_space.prefix().as_bytes(), end.as_bytes()];
         let of_recent = recent.last_key(Space::Index, bounds)?;
         let last = of_recent.unwrap_or_default().max(of_pages);
         greatest.note(key_space, last);
-        Ok(greatest.is_behind(self.connection, key_space, key)? == Some(true))
+        let place = greatest.place(self.connection, key_space, key)?;
+        Ok(place.unwrap_or(Place::Among))
     }
 
     /// The order with the key of the table in `self.key`.
@@ -186,7 +202,7 @@ impl<'c> OrderIndex<'c> {
         };
         let greatest = self.kept.greatest.get(self.connection, key_space)?;
         if let Some(greatest) = greatest {
-            keys.retain(|key| key <= greatest);
+            keys.retain(|key| *key <= greatest.now);
         }
         let mut left = Vec::with_capacity(keys.len());
         for key in keys.drain(..) {
@@ -264,7 +280,7 @@ impl<'c> OrderIndex<'c> {
         let mut order = self.get(key_space)?.ok_or_else(|| lost(id))?;
         change(&mut order);
         let changed = Some(page::encode_alone(&order));
-        recent.put(Space::Index, self.key.as_bytes(), changed)
+        recent.put(Space::Index, self.key.as_bytes(), changed.as_deref())
     }
 
     /// Removes and returns an order that holds its key or has released it.

@@ -1,8 +1,6 @@
 //! Order states: the number of orders in each state, and the open orders of each block. Changes are collected in a transaction and
 //! written once. The numbers are among the counters of the organisation.
 
-use std::collections::HashMap;
-
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::outcome::State;
 
@@ -12,14 +10,15 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
+use crate::store::format::id_map::IdMap;
 use crate::store::journal::end::read_counters;
 use crate::store::journal::state_counts::StateCounts;
 
 /// The changes of order states in a transaction.
 #[derive(Default)]
 pub(crate) struct OrderStates {
-    changes: HashMap<(OrganisationId, DialectId), StateCounts>,
-    closed: HashMap<BlockId, (DialectId, Vec<usize>)>,
+    changes: IdMap<(OrganisationId, DialectId), StateCounts>,
+    closed: IdMap<BlockId, (DialectId, Vec<usize>)>,
 }
 
 impl OrderStates {
@@ -52,7 +51,7 @@ impl OrderStates {
 
     /// The changes of counts since the last call. Until all jobs are done, they may not fit the stored counts: a batch can
     /// change an order that it has created and not counted yet.
-    pub(crate) fn take_changes(&mut self) -> HashMap<(OrganisationId, DialectId), StateCounts> {
+    pub(crate) fn take_changes(&mut self) -> IdMap<(OrganisationId, DialectId), StateCounts> {
         std::mem::take(&mut self.changes)
     }
 

@@ -8,11 +8,12 @@
 use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::ENTRIES_MAX;
 use crate::store::format::varint::{
-    Damage, Texts, pack, read_bytes, read_count, read_signed, unpack, write_number, write_signed,
+    Damage, Texts, pack, read_bytes, read_count, read_signed, unpack, unpacked, write_number,
+    write_signed,
 };
 
 /// A block with this many bytes of text, before compression, is full.
-const BLOCK_BYTES_MAX: usize = 1 << 20;
+pub(crate) const BLOCK_BYTES_MAX: usize = 1 << 20;
 /// The most entries in a frame.
 const FRAME_ENTRIES_MAX: usize = 64;
 /// A frame with this many bytes of text, before compression, is full.
@@ -33,6 +34,50 @@ pub(crate) struct Block {
     pub texts: Vec<u8>,
     /// The length of the texts in bytes, before compression.
     pub plain_bytes: usize,
+}
+
+/// An entry of a block.
+pub(crate) struct Entry<'b> {
+    /// Its position in its batch.
+    pub index: u32,
+    /// Its order key.
+    pub key: &'b str,
+    /// The hash of its e-mail address.
+    pub email: EmailHash,
+    /// Its text.
+    pub text: &'b str,
+}
+
+impl Block {
+    /// Calls `take` with each entry, in order.
+    pub(crate) fn each(&self, mut take: impl FnMut(Entry<'_>)) -> Result<(), Damage> {
+        let lacks = Damage("a block lacks an entry");
+        let mut indexes = decode_indexes(&self.indexes)?.into_iter();
+        let mut hashes = EmailHash::each(self.emails.as_deref().unwrap_or_default());
+        let keys = unpacked(&self.keys)?;
+        let mut keys = Texts::each(&keys)?;
+        let mut rest = self.texts.as_slice();
+        let directory_length = read_count(&mut rest)?;
+        let mut directory = read_bytes(&mut rest, directory_length)?;
+        while !directory.is_empty() {
+            let entries = read_count(&mut directory)?;
+            let length = read_count(&mut directory)?;
+            let frame = unpacked(read_bytes(&mut rest, length)?)?;
+            let mut texts = Texts::each(&frame)?;
+            for _ in 0..entries {
+                take(Entry {
+                    index: indexes.next().ok_or(lacks)?,
+                    key: keys.next().ok_or(lacks)?,
+                    email: hashes.next().unwrap_or(EmailHash::NONE),
+                    text: texts.next().ok_or(lacks)?,
+                });
+            }
+        }
+        match indexes.next() {
+            Some(_) => Err(lacks),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Encodes entries as a block.
@@ -70,6 +115,11 @@ impl Builder {
         if self.frame_entries == FRAME_ENTRIES_MAX || self.frame.len() >= FRAME_BYTES_MAX {
             self.end_frame();
         }
+    }
+
+    /// The number of entries.
+    pub(crate) fn entries(&self) -> usize {
+        self.entries
     }
 
     /// Whether the block should take no more entries.
@@ -227,13 +277,22 @@ mod tests {
             prop_assert_eq!(stored, keys);
             let emails: Vec<EmailHash> = entries.iter().map(|entry| EmailHash(entry.3)).collect();
             let has_email = emails.iter().any(|email| *email != EmailHash::NONE);
-            let stored = block.emails.map(|emails| EmailHash::each(&emails).collect());
+            let stored = block.emails.as_deref();
+            let stored = stored.map(|emails| EmailHash::each(emails).collect());
             prop_assert_eq!(stored, has_email.then_some(emails));
             for (ordinal, (_, _, text, _)) in entries.iter().enumerate() {
                 let frame = Frame::read(&block.texts, ordinal).expect("the frame is whole");
                 prop_assert_eq!(frame.text(ordinal), Some(text.as_str()));
             }
             prop_assert!(Frame::read(&block.texts, entries.len()).is_err());
+            let mut each = Vec::new();
+            let copy = |of: Entry<'_>| (of.index, of.key.to_owned(), of.text.to_owned(), of.email.0);
+            let read = block.each(|entry| each.push(copy(entry)));
+            prop_assert_eq!(read, Ok(()));
+            let indexes = decode_indexes(&block.indexes).expect("the indexes are whole");
+            let given = indexes.iter().zip(&entries);
+            let given = given.map(|(index, (_, key, text, email))| (*index, key.clone(), text.clone(), *email));
+            prop_assert_eq!(each, Vec::from_iter(given));
         }
 
         #[test]

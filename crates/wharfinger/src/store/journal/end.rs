@@ -2,7 +2,6 @@
 
 mod written;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use super::state_counts::StatesByDialect;
 use crate::store::engine::driver::{Connection, Insert, OptionalExtension, Row, Session, Value};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::memtable::Space;
+use crate::store::format::id_map::{IdMap, IdSet};
 use crate::store::format::varint::{Damage, read_number, read_signed, write_number, write_signed};
 
 /// How far an organisation's journal extends.
@@ -169,17 +169,27 @@ pub(crate) fn read_counters(
     connection: &Connection,
     organisation: OrganisationId,
 ) -> Result<Counters, Fault> {
-    let found = read_all_counters(connection, &[organisation])?;
-    let first = found.into_iter().next();
-    Ok(first.map_or(Counters::START, |(_, of)| of))
+    let mut found = counters_by_id(connection, &[organisation])?;
+    Ok(found.remove(&organisation).unwrap_or(Counters::START))
 }
 
-/// As [`read_counters`], of several organisations, in one statement on PostgreSQL.
+/// As [`read_counters`], of several organisations, in one statement on PostgreSQL. In the order of `organisations`.
 pub(crate) fn read_all_counters(
     connection: &Connection,
     organisations: &[OrganisationId],
 ) -> Result<Vec<(OrganisationId, Counters)>, Fault> {
-    let mut found = HashMap::new();
+    let mut found = counters_by_id(connection, organisations)?;
+    let of = |id: &OrganisationId| (*id, found.remove(id).unwrap_or(Counters::START));
+    Ok(organisations.iter().map(of).collect())
+}
+
+/// As [`read_all_counters`], in no order.
+pub(crate) fn counters_by_id(
+    connection: &Connection,
+    organisations: &[OrganisationId],
+) -> Result<IdMap<OrganisationId, Counters>, Fault> {
+    let mut found = IdMap::default();
+    found.reserve(organisations.len());
     let mut in_table = Vec::new();
     for organisation in organisations {
         match recent_counters(connection, *organisation)? {
@@ -196,11 +206,13 @@ pub(crate) fn read_all_counters(
             found.extend(row.optional()?.transpose()?);
         }
     }
-    let of = |id: &OrganisationId| (*id, found.remove(id).unwrap_or(Counters::START));
-    Ok(organisations.iter().map(of).collect())
+    for organisation in organisations {
+        found.entry(*organisation).or_insert(Counters::START);
+    }
+    Ok(found)
 }
 
-/// As [`read_all_counters`], and locks the organisations until the end of the transaction. Leaves out those that others have locked. On
+/// As [`counters_by_id`], and locks the organisations until the end of the transaction. Leaves out those that others have locked. On
 /// SQLite, where a transaction locks the store, that is nothing more.
 ///
 /// Organisations must be sorted. This waits for nobody, except at the first use of an organisation, when another transaction has
@@ -210,12 +222,12 @@ pub(crate) fn read_all_counters(
 pub(crate) fn lock_free_counters(
     connection: &Connection,
     organisations: &[OrganisationId],
-) -> Result<Vec<(OrganisationId, Counters)>, Fault> {
+) -> Result<IdMap<OrganisationId, Counters>, Fault> {
     let Some(session) = connection.postgres() else {
-        return read_all_counters(connection, organisations);
+        return counters_by_id(connection, organisations);
     };
     if organisations.is_empty() {
-        return Ok(Vec::new());
+        return Ok(IdMap::default());
     }
     if session.is_citus() {
         return lock_on_citus(connection, organisations);
@@ -227,11 +239,11 @@ pub(crate) fn lock_free_counters(
         .map(|row| Row::Postgres(row).get(0))
         .transpose()?;
     if count == i64::try_from(organisations.len()).ok() {
-        return read_all_counters(connection, organisations);
+        return counters_by_id(connection, organisations);
     }
     let mut locked = select_ids(session, LOCK_FREE, organisations)?;
     if locked.len() < organisations.len() {
-        let all = HashSet::<_>::from_iter(select_ids(session, LOCKS_OF, organisations)?);
+        let all = IdSet::from_iter(select_ids(session, LOCKS_OF, organisations)?);
         let missing = organisations.iter().copied();
         let missing = Vec::from_iter(missing.filter(|id| !all.contains(id)));
         if !missing.is_empty() {
@@ -242,7 +254,7 @@ pub(crate) fn lock_free_counters(
         }
     }
     // After the locks: whoever had locked them before has written what is now read.
-    read_all_counters(connection, &locked)
+    counters_by_id(connection, &locked)
 }
 
 /// The organisations, of these, that a statement returns.
@@ -264,11 +276,11 @@ fn select_ids(
 fn lock_on_citus(
     connection: &Connection,
     organisations: &[OrganisationId],
-) -> Result<Vec<(OrganisationId, Counters)>, Fault> {
+) -> Result<IdMap<OrganisationId, Counters>, Fault> {
     let Some(session) = connection.citus() else {
-        return Ok(Vec::new());
+        return Ok(IdMap::default());
     };
-    let mut found = HashMap::new();
+    let mut found = IdMap::default();
     lock_counters(session, organisations, &mut found)?;
     let is_missing = |id: &OrganisationId| !found.contains_key(id);
     let missing = Vec::from_iter(organisations.iter().copied().filter(is_missing));
@@ -277,7 +289,7 @@ fn lock_on_citus(
         connection.insert_all(&CREATE, rows)?;
         lock_counters(session, &missing, &mut found)?;
     }
-    Ok(Vec::from_iter(found))
+    Ok(found)
 }
 
 /// Waits until nobody else has locked the rows of these organisations, and locks them. If that takes longer than `at_most`, the
@@ -299,7 +311,7 @@ pub(crate) fn await_counters(
 fn lock_counters(
     session: &Session,
     organisations: &[OrganisationId],
-    found: &mut HashMap<OrganisationId, Counters>,
+    found: &mut IdMap<OrganisationId, Counters>,
 ) -> Result<(), Fault> {
     if organisations.len() == 1 {
         return select_counters(session, organisations, &LOCK_ALL, found);
@@ -314,7 +326,7 @@ fn select_counters(
     session: &Session,
     organisations: &[OrganisationId],
     select: &str,
-    found: &mut HashMap<OrganisationId, Counters>,
+    found: &mut IdMap<OrganisationId, Counters>,
 ) -> Result<(), Fault> {
     if organisations.is_empty() {
         return Ok(());
@@ -349,14 +361,14 @@ fn counters_of(row: &Row<'_>) -> Result<(OrganisationId, Counters), Fault> {
 /// Writes the counters of organisations.
 pub(crate) fn write_counters(
     connection: &Connection,
-    counters: &HashMap<OrganisationId, Counters>,
+    counters: &IdMap<OrganisationId, Counters>,
 ) -> Result<(), Fault> {
     let Some(recent) = connection.recent() else {
         return write_to_table(connection, counters.iter().map(|(id, of)| (*id, of)));
     };
     for (organisation, of) in counters {
         let key = organisation.0.to_be_bytes();
-        recent.put(Space::Counters, &key, Some(of.encode()))?;
+        recent.put(Space::Counters, &key, Some(&of.encode()))?;
     }
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! From the address of an order to its id: the id of its first batch, and its position in that batch.
 
-use std::collections::HashMap;
-
 use wharfinger_core::order::ids::OrderId;
 
 use super::batches::Batches;
@@ -9,6 +7,7 @@ use super::{block, rows};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::{BlockId, EntryAddr};
+use crate::store::format::id_map::IdMap;
 
 /// The most blocks in the cache.
 const BLOCKS_MAX: usize = 256;
@@ -16,7 +15,7 @@ const BLOCKS_MAX: usize = 256;
 /// Looks up order ids. Caches blocks, because orders that arrived together are often requested together.
 #[derive(Default)]
 pub(crate) struct OrderIds {
-    known: HashMap<BlockId, (Batches, Vec<u32>)>,
+    known: IdMap<BlockId, (Batches, Vec<u32>)>,
 }
 
 impl OrderIds {

@@ -74,6 +74,21 @@ pub(crate) struct NewRow {
     pub new: Bitset,
 }
 
+/// As [`NewRow`], with columns that are elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) struct NewColumns<'b> {
+    pub id: BlockId,
+    pub first_position: u64,
+    pub events: u64,
+    pub written: Written,
+    pub dialect: DialectId,
+    pub key_id: Option<&'b str>,
+    pub batches: Option<&'b [u8]>,
+    pub columns: Columns<'b>,
+    pub checksum: i64,
+    pub new: &'b [u8],
+}
+
 /// The columns that the checksum of a block covers.
 #[derive(Clone, Copy)]
 pub(crate) struct Columns<'b> {
@@ -144,16 +159,20 @@ impl BlockRow {
         self.head.slots.len() + self.head.indexes.len() + optional.sum::<usize>()
     }
 
-    /// Whether the checksum is that of the columns.
-    pub(crate) fn is_whole(&self) -> bool {
-        let columns = Columns {
+    /// The columns that the checksum covers.
+    fn columns(&self) -> Columns<'_> {
+        Columns {
             slots: &self.head.slots,
             indexes: &self.head.indexes,
             emails: self.emails.as_deref(),
             keys: self.keys.as_deref(),
             texts: self.texts.as_deref(),
-        };
-        columns.checksum() == self.checksum
+        }
+    }
+
+    /// Whether the checksum is that of the columns.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.columns().checksum() == self.checksum
     }
 
     /// Replaces columns, and the checksum.

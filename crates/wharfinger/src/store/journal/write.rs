@@ -1,16 +1,15 @@
 //! Writing blocks.
 
-use std::collections::HashSet;
-
 use super::batches::Batches;
 use super::block::Block;
 use super::entry_outcomes::{self, EntryOutcome};
-use super::rows::{self, BlockHead, BlockRow, Columns, NewRow, Written};
+use super::rows::{self, Columns, NewColumns, NewRow, Written};
 use crate::store::engine::driver::{Connection, Insert, ToValue, Value};
 use crate::store::engine::fault::Fault;
 use crate::store::format::bitset::Bitset;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::BlockId;
+use crate::store::format::id_map::IdSet;
 
 /// A block to be written.
 pub(crate) struct NewBlock<'b> {
@@ -55,7 +54,7 @@ const PENDING_BYTES_MAX: usize = 4 << 20;
 #[derive(Default)]
 pub(crate) struct NewBlocks {
     rows: Vec<NewRow>,
-    ids: HashSet<BlockId>,
+    ids: IdSet<BlockId>,
     bytes: usize,
 }
 
@@ -139,12 +138,17 @@ impl NewBlock<'_> {
         (of_entries + received) as u64
     }
 
-    /// The row of the block. Its first event has the position `first_position`.
-    pub(crate) fn row(&self, (id, first_position): (BlockId, u64), written: Written) -> NewRow {
+    /// Calls `then` with the columns of the block. Its first event has the position `first_position`.
+    pub(crate) fn with_columns<T>(
+        &self,
+        (id, first_position): (BlockId, u64),
+        written: Written,
+        then: impl FnOnce(NewColumns<'_>) -> T,
+    ) -> T {
         let slots = entry_outcomes::encode(self.entry_outcomes);
         let (batches, key_id) = match self.origin {
             Origin::Batches(batches) => (Some(batches.encode()), None),
-            Origin::Transitions { key_id } => (None, Some(key_id.to_owned())),
+            Origin::Transitions { key_id } => (None, Some(key_id)),
         };
         let has_alive = self
             .entry_outcomes
@@ -152,25 +156,19 @@ impl NewBlock<'_> {
             .any(|entry_outcome| entry_outcome.is_alive());
         let packed = self.packed.filter(|_| has_alive);
         let columns = Columns::of(&slots, self.indexes, packed);
-        let row = BlockRow {
-            checksum: columns.checksum(),
-            emails: columns.emails.map(<[u8]>::to_vec),
-            keys: columns.keys.map(<[u8]>::to_vec),
-            texts: columns.texts.map(<[u8]>::to_vec),
-            head: BlockHead {
-                id,
-                first_position,
-                events: self.events(),
-                written,
-                batches,
-                dialect: self.dialect,
-                key_id,
-                indexes: columns.indexes.to_vec(),
-                slots,
-            },
-        };
         let is_new = |outcome: &EntryOutcome| matches!(outcome, EntryOutcome::Accepted { .. });
         let new = Bitset::of(self.entry_outcomes, is_new);
-        NewRow { row, new }
+        then(NewColumns {
+            id,
+            first_position,
+            events: self.events(),
+            written,
+            dialect: self.dialect,
+            key_id,
+            batches: batches.as_deref(),
+            columns,
+            checksum: columns.checksum(),
+            new: &new.0,
+        })
     }
 }

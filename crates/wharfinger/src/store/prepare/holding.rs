@@ -8,7 +8,7 @@ use wharfinger_core::rules::BatchWork;
 use super::{Filling, Row};
 use crate::store::api::AllRules;
 
-impl Filling {
+impl Filling<'_> {
     /// Judges an order by the rules of its organisation. Additions, and orders that are decided by a catalogue, are judged when they
     /// are decided, and drafts when they are placed.
     pub(super) fn judge(

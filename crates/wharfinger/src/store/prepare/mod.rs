@@ -8,7 +8,6 @@ mod chunks;
 mod demanded;
 mod holding;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use wharfinger_core::decide::admit::{Intent, Policy};
@@ -22,7 +21,8 @@ use self::chunks::{ChunkBuilders, line_number};
 use crate::store::api::replies::SaveReply;
 use crate::store::api::{AllRules, OrganisationRules};
 use crate::store::format::email_hash::{EmailHash, EmailKey};
-use crate::store::format::entry_addr::{ENTRIES_MAX, EntryAddr};
+use crate::store::format::entry_addr::EntryAddr;
+use crate::store::format::id_map::IdMap;
 use crate::store::format::varint::Damage;
 use crate::store::journal::block::{self, Block, Frame};
 use crate::store::receipts::encoding::{Chunk, Kind};
@@ -100,7 +100,7 @@ pub(crate) struct Group {
     /// batch.
     pub steps: Vec<GroupIndex>,
     /// The texts of the rows.
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<Arc<Block>>,
     /// The number of rejected orders.
     pub rejected: u64,
     /// The number of orders with warnings, whether valid or rejected.
@@ -325,7 +325,7 @@ pub fn prepare(heading: &Heading<'_>, slots: &[Slot<'_>]) -> Submission {
                 if let Some(rules) = heading.rules {
                     filling.judge(rules, heading.dialect, (slot, &mut row), &mut work);
                 }
-                filling.push(slot.raw, row, email, &arena.text);
+                filling.push(slot.raw, row, email);
                 lines.extend(slot.line.map(line_number));
                 good += 1;
             }
@@ -405,57 +405,60 @@ impl Arena {
 }
 
 /// A group that is being filled.
-struct Filling {
+struct Filling<'t> {
     group: Group,
-    open: block::Builder,
-    entries: usize,
+    /// The hash of the e-mail address and the text of each row.
+    texts: Vec<(EmailHash, &'t str)>,
     has_numbers: bool,
 }
 
-impl Filling {
-    fn push(&mut self, text: &str, mut row: Row, email: EmailHash, arena: &str) {
-        if self.open.is_full() {
-            self.end_block();
-        }
-        row.block = u32::try_from(self.group.blocks.len()).expect("a batch is far smaller");
-        row.ordinal = u32::try_from(self.entries).expect("a block is far smaller");
-        let key = &arena[row.key.start..row.key.end];
-        self.open.push(row.index, key, email, text);
-        self.entries += 1;
+impl<'t> Filling<'t> {
+    fn push(&mut self, text: &'t str, row: Row, email: EmailHash) {
         self.has_numbers |= row.number != Number::None;
         self.group.rows.push(row);
+        self.texts.push((email, text));
     }
 
-    fn end_block(&mut self) {
-        if self.entries > 0 {
-            debug_assert!(self.entries <= ENTRIES_MAX);
-            self.group.blocks.push(self.open.finish());
-            self.entries = 0;
+    /// Packs the rows. The builder is empty before and after, and keeps its memory for the next group.
+    fn pack(&mut self, builder: &mut block::Builder, arena: &str) {
+        let Group { rows, blocks, .. } = &mut self.group;
+        for (row, (email, text)) in rows.iter_mut().zip(&self.texts) {
+            if builder.is_full() {
+                blocks.push(Arc::new(builder.finish()));
+            }
+            row.block = u32::try_from(blocks.len()).expect("a batch is far smaller");
+            row.ordinal = u32::try_from(builder.entries()).expect("a block is far smaller");
+            let key = &arena[row.key.start..row.key.end];
+            builder.push(row.index, key, *email, text);
+        }
+        if builder.entries() > 0 {
+            blocks.push(Arc::new(builder.finish()));
         }
     }
 }
 
 /// The groups, in the order of first appearance of their organisations.
 #[derive(Default)]
-struct Groups {
-    filling: Vec<Filling>,
-    by_organisation: HashMap<OrganisationId, usize>,
+struct Groups<'t> {
+    filling: Vec<Filling<'t>>,
+    by_organisation: IdMap<OrganisationId, usize>,
     latest: usize,
     /// The capacity to reserve for the first group, which is usually the only one.
     expected: usize,
 }
 
-impl Groups {
-    fn of(&mut self, organisation: OrganisationId) -> &mut Filling {
+impl<'t> Groups<'t> {
+    fn of(&mut self, organisation: OrganisationId) -> &mut Filling<'t> {
         let is_latest = |filling: &Filling| filling.group.organisation == organisation;
         if !self.filling.get(self.latest).is_some_and(is_latest) {
             let new = self.filling.len();
             self.latest = *self.by_organisation.entry(organisation).or_insert(new);
             if self.latest == new {
+                let expected = std::mem::take(&mut self.expected);
                 self.filling.push(Filling {
                     group: Group {
                         organisation,
-                        rows: Vec::with_capacity(std::mem::take(&mut self.expected)),
+                        rows: Vec::with_capacity(expected),
                         steps: Vec::new(),
                         blocks: Vec::new(),
                         rejected: 0,
@@ -463,8 +466,7 @@ impl Groups {
                         rules: None,
                         holds: Vec::new(),
                     },
-                    open: block::Builder::default(),
-                    entries: 0,
+                    texts: Vec::with_capacity(expected),
                     has_numbers: false,
                 });
             }
@@ -476,8 +478,9 @@ impl Groups {
         // If numbers are assigned, the order of the batch decides which order gets which number.
         let has_numbers = self.filling.iter().any(|filling| filling.has_numbers);
         let mut groups = Vec::with_capacity(self.filling.len());
+        let mut builder = block::Builder::default();
         for mut filling in self.filling {
-            filling.end_block();
+            filling.pack(&mut builder, arena);
             let mut group = filling.group;
             group.steps = (0..).map(GroupIndex).take(group.rows.len()).collect();
             if !has_numbers {

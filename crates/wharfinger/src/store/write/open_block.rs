@@ -1,5 +1,7 @@
 //! The open block: small batches of one transaction share a block, so that single orders do not cost a block each.
 
+use std::sync::Arc;
+
 use wharfinger_core::order::ids::{BatchId, OrderId};
 
 use crate::store::format::dialect_id::DialectId;
@@ -7,7 +9,7 @@ use crate::store::format::email_hash::EmailHash;
 use crate::store::format::entry_addr::{BlockId, ENTRIES_MAX, EntryAddr};
 use crate::store::format::varint::Damage;
 use crate::store::journal::batches::Batches;
-use crate::store::journal::block::{Block, Builder, Frame, decode_indexes, decode_keys};
+use crate::store::journal::block::{BLOCK_BYTES_MAX, Block, Builder};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::prepare::{Group, Row, Submission};
 
@@ -20,7 +22,8 @@ const BYTES_MAX: usize = 16 << 10;
 ///
 /// They may not if sub-orders could follow them in blocks of their own, or if decisions by a catalogue are stored beside them.
 pub(crate) fn may_share(submission: &Submission, group: &Group) -> bool {
-    let is_small = |block: &Block| block.entries <= ORDERS_MAX && block.plain_bytes <= BYTES_MAX;
+    let is_small =
+        |block: &Arc<Block>| block.entries <= ORDERS_MAX && block.plain_bytes <= BYTES_MAX;
     let is_plain = |row: &Row| !row.intent.is_addition() && submission.demand(row).is_none();
     group.blocks.len() <= 1 && group.blocks.iter().all(is_small) && group.rows.iter().all(is_plain)
 }
@@ -40,9 +43,10 @@ pub(crate) struct OpenBlock {
     /// The outcomes of its entries.
     pub entry_outcomes: Vec<EntryOutcome>,
     order_ids: Vec<OrderId>,
-    /// The block of the only batch so far, as it was packed before the writer's turn. It is taken apart when another batch comes.
-    only: Option<Block>,
-    packed: Builder,
+    /// The blocks of the batches, as they were packed before the writer's turn.
+    parts: Vec<Arc<Block>>,
+    /// The length of their texts in bytes.
+    plain_bytes: usize,
 }
 
 impl OpenBlock {
@@ -56,15 +60,15 @@ impl OpenBlock {
             batches: Batches::default(),
             entry_outcomes: Vec::new(),
             order_ids: Vec::new(),
-            only: None,
-            packed: Builder::default(),
+            parts: Vec::new(),
+            plain_bytes: 0,
         }
     }
 
     /// Whether this many more entries of a dialect fit into it.
     pub(crate) fn has_room(&self, dialect: DialectId, entries: usize) -> bool {
         self.dialect == dialect
-            && !self.packed.is_full()
+            && self.plain_bytes < BLOCK_BYTES_MAX
             && self.entry_outcomes.len() + entries.max(1) <= ENTRIES_MAX
     }
 
@@ -73,14 +77,13 @@ impl OpenBlock {
         self.id.entry(self.entry_outcomes.len())
     }
 
-    /// Adds a batch and its orders, if it has any. Entries that are not revisions store no text, key or hash: nobody reads them.
+    /// Adds a batch and its orders, if it has any.
     pub(crate) fn push(
         &mut self,
         batch: BatchId,
         rows: &[Row],
-        (block, entry_outcomes): (Option<&Block>, &[EntryOutcome]),
-    ) -> Result<(), Damage> {
-        let is_empty = self.entry_outcomes.is_empty();
+        (block, entry_outcomes): (Option<&Arc<Block>>, &[EntryOutcome]),
+    ) {
         self.batches.push(batch, entry_outcomes.len(), true);
         self.entry_outcomes.extend_from_slice(entry_outcomes);
         let events = entry_outcomes
@@ -90,36 +93,10 @@ impl OpenBlock {
         self.end_position += 1 + events as u64;
         let ids = rows.iter().map(|row| batch.order(row.index));
         self.order_ids.extend(ids);
-        let Some(block) = block else { return Ok(()) };
-        if is_empty && entry_outcomes.iter().all(|outcome| outcome.is_alive()) {
-            self.only = Some(block.clone());
-            return Ok(());
+        if let Some(block) = block {
+            self.plain_bytes += block.plain_bytes;
+            self.parts.push(Arc::clone(block));
         }
-        if let Some(only) = self.only.take() {
-            self.add(&only, |_| true)?;
-        }
-        let is_alive = |ordinal: usize| entry_outcomes.get(ordinal).is_some_and(|of| of.is_alive());
-        self.add(block, is_alive)
-    }
-
-    /// Adds the entries of a block, without the contents of those that are not alive.
-    fn add(&mut self, block: &Block, is_alive: impl Fn(usize) -> bool) -> Result<(), Damage> {
-        let keys = decode_keys(&block.keys)?;
-        let frame = Frame::read(&block.texts, 0)?;
-        let hashes = block.emails.as_deref().unwrap_or_default();
-        let mut hashes = EmailHash::each(hashes);
-        for (ordinal, index) in decode_indexes(&block.indexes)?.into_iter().enumerate() {
-            let email = hashes.next().unwrap_or(EmailHash::NONE);
-            if !is_alive(ordinal) {
-                self.packed.push(index, "", EmailHash::NONE, "");
-                continue;
-            }
-            let lacks = Damage("a small block lacks an entry");
-            let text = frame.text(ordinal).ok_or(lacks)?;
-            let key = keys.get(ordinal).ok_or(lacks)?;
-            self.packed.push(index, key, email, text);
-        }
-        Ok(())
     }
 
     /// The id of the order whose first revision is an entry.
@@ -127,9 +104,23 @@ impl OpenBlock {
         self.order_ids.get(ordinal).copied()
     }
 
-    /// Packs its entries.
-    pub(crate) fn pack(&mut self) -> Block {
-        let only = self.only.take();
-        only.unwrap_or_else(|| self.packed.finish())
+    /// Packs its entries. Those that are not revisions store no text, key or hash: nobody reads them.
+    pub(crate) fn pack(&self, builder: &mut Builder) -> Result<Arc<Block>, Damage> {
+        let all_alive = self.entry_outcomes.iter().all(|outcome| outcome.is_alive());
+        if let [only] = &self.parts[..]
+            && all_alive
+        {
+            return Ok(Arc::clone(only));
+        }
+        let mut outcomes = self.entry_outcomes.iter();
+        for part in &self.parts {
+            part.each(|entry| match outcomes.next() {
+                Some(outcome) if outcome.is_alive() => {
+                    builder.push(entry.index, entry.key, entry.email, entry.text);
+                }
+                Some(_) | None => builder.push(entry.index, "", EmailHash::NONE, ""),
+            })?;
+        }
+        Ok(Arc::new(builder.finish()))
     }
 }

@@ -1,12 +1,13 @@
 //! The queue of the writer, and which jobs run next.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 use wharfinger_core::order::ids::OrganisationId;
 
 use super::job::Job;
+use crate::store::format::id_map::IdSet;
 
 /// Jobs that share a commit, at most.
 const GROUP_JOBS_MAX: usize = 256;
@@ -98,7 +99,7 @@ impl Waiting {
     }
 
     /// The organisations of the jobs that were put back.
-    pub(crate) fn organisations_put_back(&self) -> HashSet<OrganisationId> {
+    pub(crate) fn organisations_put_back(&self) -> IdSet<OrganisationId> {
         let organisations = self.put_back.iter().flat_map(QueuedJob::organisations);
         organisations.copied().collect()
     }
@@ -156,7 +157,7 @@ impl Room {
 pub(crate) fn take_runnable(
     jobs: &mut Vec<QueuedJob>,
     is_locked: impl Fn(OrganisationId) -> bool,
-    mut blocked: HashSet<OrganisationId>,
+    mut blocked: IdSet<OrganisationId>,
 ) -> Vec<QueuedJob> {
     let mut room = Room::default();
     let is_runnable = |queued: &mut QueuedJob| {
@@ -301,11 +302,11 @@ mod tests {
     #[test]
     fn no_job_overtakes_an_earlier_one_of_its_organisations() {
         let (places, mut jobs) = jobs_of(&[&[1], &[2], &[1], &[], &[1, 3], &[3], &[4]]);
-        let runnable = take_runnable(&mut jobs, |id| id.0 != 1, HashSet::new());
+        let runnable = take_runnable(&mut jobs, |id| id.0 != 1, IdSet::default());
         assert_eq!(weights_of(&runnable), [2, 4, 7]);
         assert_eq!(weights_of(&jobs), [1, 3, 5, 6]);
         assert_eq!(places.available_permits(), 3, "who waits keeps its place");
-        let runnable = take_runnable(&mut jobs, |_| true, HashSet::from([OrganisationId(3)]));
+        let runnable = take_runnable(&mut jobs, |_| true, IdSet::from_iter([OrganisationId(3)]));
         assert_eq!(weights_of(&runnable), [1, 3]);
         assert_eq!(weights_of(&jobs), [5, 6]);
     }
@@ -319,13 +320,13 @@ mod tests {
         assert_eq!(weights_of(&too_many), [50]);
         assert_eq!(
             waiting.organisations_put_back(),
-            HashSet::from([OrganisationId(1)])
+            IdSet::from_iter([OrganisationId(1)])
         );
         for queued in jobs {
             waiting.push(queued);
         }
         let mut group = waiting.take_group(false);
-        let runnable = take_runnable(&mut group, |_| true, HashSet::new());
+        let runnable = take_runnable(&mut group, |_| true, IdSet::default());
         assert_eq!(weights_of(&runnable[47..51]), [48, 49, 51, 52]);
         let orders = weights_of(&runnable).iter().sum::<usize>();
         assert!((GROUP_ORDERS_MAX..GROUP_ORDERS_MAX + 300).contains(&orders));

@@ -14,9 +14,11 @@ use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::{BlockId, EntryAddr, ORGANISATIONS_MAX};
+use crate::store::format::id_map::IdMap;
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::order_index::OrderIndex;
 use crate::store::index::order_states::OrderStates;
+use crate::store::journal::block::Builder;
 use crate::store::journal::dialects::find_dialect;
 use crate::store::journal::end::{Counters, JournalEnd, read_counters, write_counters};
 use crate::store::journal::entry_outcomes::EntryOutcome;
@@ -33,7 +35,7 @@ use crate::store::stats::{self, Deltas};
 use crate::store::stock::overlay::{CatalogueOverlay, Kept};
 
 /// Orders of a batch and an organisation whose keys are prefetched together with others, at most.
-const FEW_ORDERS: usize = 64;
+pub(crate) const FEW_ORDERS: usize = 64;
 
 /// What the writer knows before a transaction.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,12 +75,14 @@ pub(crate) struct WriteTxn<'c> {
     drawn: Option<Drawn>,
     /// How many recent changes earlier transactions have left to be merged.
     owed: usize,
-    counters: HashMap<OrganisationId, Counters>,
+    counters: IdMap<OrganisationId, Counters>,
     /// Counters that were read when their rows were locked, and that no job has asked for yet.
-    locked: HashMap<OrganisationId, Counters>,
+    locked: IdMap<OrganisationId, Counters>,
     order_ids: OrderIds,
     /// Blocks that small batches share and that are not written yet. Each is the last block of its organisation.
-    open_blocks: BTreeMap<OrganisationId, OpenBlock>,
+    open_blocks: IdMap<OrganisationId, Box<OpenBlock>>,
+    /// Packs open blocks.
+    builder: Builder,
     /// Blocks that are not written yet.
     blocks: NewBlocks,
     /// Saved responses, and those to be saved.
@@ -118,10 +122,11 @@ impl<'c> WriteTxn<'c> {
             latest: known.latest,
             drawn: None,
             owed: known.owed,
-            counters: HashMap::new(),
-            locked: HashMap::new(),
+            counters: IdMap::default(),
+            locked: IdMap::default(),
             order_ids: OrderIds::default(),
-            open_blocks: BTreeMap::new(),
+            open_blocks: IdMap::default(),
+            builder: Builder::default(),
             blocks: NewBlocks::default(),
             receipts: Vec::new(),
             stats: Deltas::default(),
@@ -202,7 +207,7 @@ impl<'c> WriteTxn<'c> {
     pub(crate) fn prefetch(
         &mut self,
         jobs: &[&dyn Job],
-        counters: HashMap<OrganisationId, Counters>,
+        counters: IdMap<OrganisationId, Counters>,
     ) -> Result<(), Fault> {
         if !self.index.can_prefetch() {
             return Ok(());
@@ -285,10 +290,10 @@ impl<'c> WriteTxn<'c> {
         let end = self.counters(organisation)?.end();
         let begins = || {
             let id = BlockId::new(organisation, end.block);
-            OpenBlock::new(id, end.position, dialect)
+            Box::new(OpenBlock::new(id, end.position, dialect))
         };
         let open_block = self.open_blocks.entry(organisation).or_insert_with(begins);
-        open_block.push(batch, &group.rows, (group.blocks.first(), entry_outcomes))?;
+        open_block.push(batch, &group.rows, (group.blocks.first(), entry_outcomes));
         let (next, position) = (open_block.id.number() + 1, open_block.end_position);
         let counters = self.counters(organisation)?;
         (counters.block, counters.position) = (next, position);
@@ -297,10 +302,10 @@ impl<'c> WriteTxn<'c> {
 
     /// Writes the organisation's open block: before somebody reads it, and before another block follows.
     fn close_block(&mut self, organisation: OrganisationId) -> Result<(), Fault> {
-        let Some(mut open_block) = self.open_blocks.remove(&organisation) else {
+        let Some(open_block) = self.open_blocks.remove(&organisation) else {
             return Ok(());
         };
-        let packed = open_block.pack();
+        let packed = open_block.pack(&mut self.builder)?;
         self.write_block(
             open_block.id,
             open_block.first_position,
@@ -352,10 +357,13 @@ impl<'c> WriteTxn<'c> {
             at_ms: now_ms,
             latest_ms: counters.latest_ms,
         };
-        let row = block.row((id, first_position), written);
-        if !rows::put_recent(self.connection, &row)? {
-            self.blocks.push(row);
-        }
+        let (connection, blocks) = (self.connection, &mut self.blocks);
+        block.with_columns((id, first_position), written, |new| {
+            if !rows::put_recent(connection, new)? {
+                blocks.push(new.to_row());
+            }
+            Ok::<_, Fault>(())
+        })?;
         if self.blocks.is_full() {
             self.blocks.write(self.connection)?;
         }
@@ -420,7 +428,9 @@ impl<'c> WriteTxn<'c> {
 
     /// Writes the pending rows: open blocks, receipts and saved responses. Call it before reading them from the store.
     pub(crate) fn write_together(&mut self) -> Result<(), Fault> {
-        while let Some((&organisation, _)) = self.open_blocks.first_key_value() {
+        let mut organisations = Vec::from_iter(self.open_blocks.keys().copied());
+        organisations.sort_unstable();
+        for organisation in organisations {
             self.close_block(organisation)?;
         }
         self.blocks.write(self.connection)?;
@@ -459,8 +469,8 @@ impl<'c> WriteTxn<'c> {
         let grown = grown.filter(|(_, counters)| Some(counters.stamp) == stamp);
         let grown = grown.map(|(&organisation, counters)| (organisation, counters.end()));
         let grown = grown.collect();
-        let mut now = self.locked;
-        now.extend(self.counters);
+        let (counters, locked) = (&self.counters, &self.locked);
+        let now = |id| counters.get(&id).or_else(|| locked.get(&id));
         let mut kept = self.overlay.into_kept();
         kept.dialects = self.dialects;
         kept.stats_begin_ms = self.stats_begin_ms;

@@ -27,6 +27,7 @@
 
 mod followed;
 mod log;
+mod pending;
 mod run;
 mod runs;
 mod server;
@@ -35,11 +36,11 @@ mod shared;
 mod tests;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::driver::{self, Session};
 use super::fault::Fault;
+use pending::Pending;
 use run::Run;
 pub(crate) use run::Value;
 use runs::Runs;
@@ -70,9 +71,14 @@ impl Space {
 
     fn key(self, key: &[u8]) -> Vec<u8> {
         let mut of_space = Vec::with_capacity(1 + key.len());
-        of_space.push(self as u8);
-        of_space.extend_from_slice(key);
+        self.write_key(key, &mut of_space);
         of_space
+    }
+
+    fn write_key(self, key: &[u8], out: &mut Vec<u8>) {
+        out.clear();
+        out.push(self as u8);
+        out.extend_from_slice(key);
     }
 }
 
@@ -85,7 +91,9 @@ pub(crate) struct Memtable {
     /// Whether `runs` was compared with the log in this transaction.
     is_current: Cell<bool>,
     /// The changes of this transaction.
-    pending: RefCell<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+    pending: RefCell<Pending>,
+    /// Memory for keys.
+    key: Cell<Vec<u8>>,
     /// The number of this transaction as a merger of the runs that all connections share, if it is one. Only on PostgreSQL.
     merger: Cell<Option<u64>>,
     /// How far this transaction has merged runs into the tables, if it has.
@@ -127,6 +135,7 @@ impl Memtable {
             is_current: Cell::new(false),
             merger: Cell::new(None),
             pending: RefCell::default(),
+            key: Cell::default(),
             merged: RefCell::default(),
             has_deleted: Cell::new(false),
         }
@@ -157,32 +166,13 @@ impl Memtable {
         self.has_deleted.set(false);
     }
 
-    /// The changes of the transaction as a row of the log: packed, and as they are kept in memory. `None` if there are none.
-    fn take_pending(&self) -> Option<(Vec<u8>, Vec<u8>)> {
-        let mut pending = self.pending.borrow_mut();
-        if pending.is_empty() {
-            return None;
-        }
-        let entries = pending.iter();
-        let length = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
-        let lengths = entries
-            .clone()
-            .map(|(key, value)| key.len() + length(value) + 6);
-        // Kept in memory, so no room is left over.
-        let mut bytes = Vec::with_capacity(lengths.sum());
-        let entries = entries.map(|(key, value)| (key.as_slice(), value.as_deref()));
-        run::encode(entries, &mut bytes);
-        pending.clear();
-        let mut packed = Vec::new();
-        pack(&mut packed, &bytes);
-        Some((packed, bytes))
-    }
-
     /// Writes the changes of the transaction to the log, before the commit.
     pub(crate) fn write(&self, log: Place<'_>) -> driver::Result<Committed> {
-        let Some((packed, bytes)) = self.take_pending() else {
+        let Some(sorted) = self.pending.borrow_mut().sorted() else {
             return Ok(Committed { added: None });
         };
+        let mut packed = Vec::new();
+        pack(&mut packed, &sorted.bytes);
         let row = match log {
             Place::File(connection) => {
                 if let Some(merged) = self.last_merged() {
@@ -192,10 +182,8 @@ impl Memtable {
             }
             Place::Server(session) => server::add(session, &packed)?,
         };
-        let run = Run::of_row(row.1, bytes);
-        let run = run.map_err(|damage| driver::Error::Value(damage.0.into()))?;
         Ok(Committed {
-            added: Some((row, run)),
+            added: Some((row, Run::of_sorted(row.1, sorted))),
         })
     }
 
@@ -304,24 +292,28 @@ impl<'c> Recent<'c> {
         read: impl FnOnce(Value<'_>) -> T,
     ) -> Result<Option<T>, Fault> {
         self.memtable.make_current(self.log)?;
-        let key = space.key(key);
-        if let Some(value) = self.memtable.pending.borrow().get(&key) {
-            return Ok(Some(read(value.as_deref())));
-        }
-        Ok(self.memtable.runs.borrow().get(&key).map(read))
+        self.with_key(space, key, |key| {
+            if let Some(value) = self.memtable.pending.borrow().get(key) {
+                return Ok(Some(read(value)));
+            }
+            Ok(self.memtable.runs.borrow().get(key).map(read))
+        })
     }
 
     /// Changes what is under a key. `None` removes it.
-    pub(crate) fn put(
-        &self,
-        space: Space,
-        key: &[u8],
-        value: Option<Vec<u8>>,
-    ) -> Result<(), Fault> {
+    pub(crate) fn put(&self, space: Space, key: &[u8], value: Value<'_>) -> Result<(), Fault> {
         self.memtable.make_current(self.log)?;
-        let mut pending = self.memtable.pending.borrow_mut();
-        pending.insert(space.key(key), value);
-        Ok(())
+        self.with_key(space, key, |key| {
+            Ok(self.memtable.pending.borrow_mut().put(key, value)?)
+        })
+    }
+
+    fn with_key<T>(&self, space: Space, key: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
+        let mut of_space = self.memtable.key.take();
+        space.write_key(key, &mut of_space);
+        let done = then(&of_space);
+        self.memtable.key.set(of_space);
+        done
     }
 
     /// Reads the changes whose keys are not before `from` and before `to`, in the order of their keys, until `read` returns false.
@@ -333,11 +325,8 @@ impl<'c> Recent<'c> {
     ) -> Result<(), Fault> {
         self.memtable.make_current(self.log)?;
         let (from, to) = (space.key(from), space.key(to));
-        let pending = self.memtable.pending.borrow();
-        let own = pending.range::<Vec<u8>, _>(&from..&to);
         // Few. Not borrowed while the caller reads, who may look something up.
-        let own = Vec::from_iter(own.map(|(key, value)| (key.clone(), value.clone())));
-        drop(pending);
+        let own = self.memtable.pending.borrow().range([&from, &to]);
         let runs = Arc::clone(&self.memtable.runs.borrow());
         let of_runs = runs.from(&from);
         let mut of_runs = of_runs
@@ -372,8 +361,7 @@ impl<'c> Recent<'c> {
         self.memtable.make_current(self.log)?;
         let (from, to) = (space.key(from), space.key(to));
         let pending = self.memtable.pending.borrow();
-        let own = pending.range::<Vec<u8>, _>(&from..&to).next_back();
-        let own = own.map(|(key, _)| key.as_slice());
+        let own = pending.last_key([&from, &to]);
         let runs = self.memtable.runs.borrow();
         let of_runs = runs.last_before(&to).filter(|key| *key >= from.as_slice());
         Ok(own.max(of_runs).map(|key| key[1..].to_vec()))

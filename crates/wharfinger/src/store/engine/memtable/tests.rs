@@ -41,7 +41,7 @@ fn put(recent: Recent<'_>, changes: &[(u8, Option<u8>)]) {
     for (key, value) in changes {
         let value = value.map(|value| vec![value; usize::from(value)]);
         recent
-            .put(Space::Index, &[*key], value)
+            .put(Space::Index, &[*key], value.as_deref())
             .expect("it can be put");
     }
 }

@@ -7,13 +7,14 @@
 //! change of state appends a block, and a purge counts orders out. A transaction holds the lock of the counters. So the pages are
 //! as they are stored, if the counters are equal to those with which they were kept.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use wharfinger_core::order::ids::OrganisationId;
 
 use super::{CachedPage, PAGES_MAX, PageCache};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
+use crate::store::format::id_map::{IdMap, IdSet};
 use crate::store::index::key_space::KeySpace;
 use crate::store::index::page_filters::PageFilters;
 use crate::store::journal::end::{Counters, read_counters};
@@ -26,7 +27,7 @@ const UNUSED_MAX: [u64; 2] = [16, 1];
 pub(crate) struct KeptPages {
     pages: BTreeMap<Vec<u8>, CachedPage>,
     /// The counters with which the pages of each organisation are valid, on Citus.
-    counters: HashMap<OrganisationId, Counters>,
+    counters: IdMap<OrganisationId, Counters>,
     /// The generation of the log with which pages and filters are valid, on other PostgreSQL servers.
     generation: i64,
     /// The number of the latest transaction.
@@ -37,9 +38,9 @@ pub(crate) struct KeptPages {
 #[derive(Default)]
 pub(super) struct Validity {
     /// The counters with which pages were kept, of the organisations that were not checked yet.
-    unchecked: HashMap<OrganisationId, Counters>,
+    unchecked: IdMap<OrganisationId, Counters>,
     /// The organisations that were checked. Their pages are as they are stored, or as this transaction leaves them.
-    checked: HashSet<OrganisationId>,
+    checked: IdSet<OrganisationId>,
     /// The generation of the log with which pages and filters are valid.
     generation: i64,
     /// Whether it was compared with that of the log.
@@ -59,7 +60,7 @@ impl<'c> PageCache<'c> {
             kept: kept.pages,
             validity: Validity {
                 unchecked: kept.counters,
-                checked: HashSet::new(),
+                checked: IdSet::default(),
                 generation: kept.generation,
                 is_compared: false,
                 transaction: kept.transaction + 1,
@@ -69,7 +70,7 @@ impl<'c> PageCache<'c> {
     }
 
     /// Drops the kept pages of organisations that others have changed since. These are the counters of locked organisations.
-    pub(crate) fn check(&mut self, counters: &HashMap<OrganisationId, Counters>) {
+    pub(crate) fn check(&mut self, counters: &IdMap<OrganisationId, Counters>) {
         if self.connection.citus().is_none() {
             return;
         }
@@ -120,9 +121,9 @@ impl<'c> PageCache<'c> {
 
     /// The pages and filters for the next transaction, if this one is committed. All changed pages are written. `now` are the counters
     /// that this one has written, or has locked and left as they were.
-    pub(crate) fn into_kept(
+    pub(crate) fn into_kept<'n>(
         mut self,
-        mut now: HashMap<OrganisationId, Counters>,
+        now: impl Fn(OrganisationId) -> Option<&'n Counters>,
     ) -> (KeptPages, PageFilters) {
         if self.connection.postgres().is_none() {
             return (KeptPages::default(), self.filters);
@@ -136,8 +137,8 @@ impl<'c> PageCache<'c> {
             ..
         } = self.validity;
         for organisation in checked {
-            match now.remove(&organisation) {
-                Some(now) => drop(counters.insert(organisation, now)),
+            match now(organisation) {
+                Some(now) => drop(counters.insert(organisation, now.clone())),
                 // It was only read.
                 None => drop_pages(&mut self.kept, organisation),
             }

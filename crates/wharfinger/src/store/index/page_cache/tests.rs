@@ -1,7 +1,5 @@
 //! The page cache against a map, and how full its pages are.
 
-use std::collections::HashMap;
-
 use proptest::prelude::*;
 use wharfinger_core::order::ids::OrganisationId;
 use wharfinger_core::order::outcome::State;
@@ -94,14 +92,14 @@ fn run(steps: Vec<(Step, u8, u16)>, counts_up: bool) -> Result<(), Fault> {
             Step::Write => pages.write()?,
             Step::Reopen => {
                 pages.write()?;
-                pages = PageCache::new(&connection, pages.into_kept(HashMap::new()).1);
+                pages = PageCache::new(&connection, pages.into_kept(|_| None).1);
                 assert_eq!(stored(&connection), model);
             }
         }
     }
     pages.write()?;
     assert_eq!(stored(&connection), model);
-    let filters = pages.into_kept(HashMap::new()).1;
+    let filters = pages.into_kept(|_| None).1;
     for key_space in &key_spaces {
         let mut keys = model.keys().filter(|key| key_space.has(key.as_slice()));
         assert!(keys.all(|key| !filters.lack(key_space, key)));
@@ -164,7 +162,7 @@ fn new_keys_between_known_ones_need_no_page() {
             let found = pages.get(&key_space, &key(number)).expect("it is read");
             assert_eq!(found.is_some(), number % 10 == 0);
         }
-        *filters = pages.into_kept(HashMap::new()).1;
+        *filters = pages.into_kept(|_| None).1;
         unknown
     };
     let mut pages = PageCache::new(&connection, PageFilters::default());

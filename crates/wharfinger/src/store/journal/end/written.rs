@@ -96,13 +96,13 @@ pub(crate) fn stamps_after(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
 
     use rusqlite::functions::FunctionFlags;
 
     use super::super::write_counters;
     use super::*;
     use crate::store::engine::{checksums, schema};
+    use crate::store::format::id_map::IdMap;
 
     #[test]
     fn a_damaged_row_does_not_hide_the_latest_stamp() {
@@ -116,7 +116,7 @@ mod tests {
             (OrganisationId(1), counters(5)),
             (OrganisationId(2), counters(7)),
         ];
-        write_counters(&connection, &HashMap::from(both)).expect("written");
+        write_counters(&connection, &IdMap::from_iter(both)).expect("written");
         assert_eq!(latest_stamp(&connection).ok(), Some(7));
         let insert = "insert into blocks (id, first_position, events, at_ms, latest_ms, dialect, epoch, stamp, checksum, \
                       slots, indexes, organisation) values ((2 << 32) + ?1, 1, 1, 0, 0, 1, 1, ?2, 0, x'', x'', 2)";

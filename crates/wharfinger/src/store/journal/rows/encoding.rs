@@ -1,6 +1,6 @@
 //! A block in one piece of bytes.
 
-use super::{BlockHead, BlockRow, NewRow, Written};
+use super::{BlockHead, BlockRow, NewColumns, NewRow, Written};
 use crate::store::format::bitset::Bitset;
 use crate::store::format::dialect_id::DialectId;
 use crate::store::format::entry_addr::BlockId;
@@ -40,40 +40,91 @@ impl<'b> Encoded<'b> {
     }
 }
 
-impl NewRow {
+impl NewColumns<'_> {
+    /// The length of the columns in bytes, without those of the new orders and the API key.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = self.columns;
+        let optional = [self.batches, of.emails, of.keys, of.texts];
+        let optional = optional.into_iter().flatten().map(<[u8]>::len);
+        of.slots.len() + of.indexes.len() + optional.sum::<usize>()
+    }
+
     /// All columns, each behind the other.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let BlockRow {
-            head,
-            checksum,
-            emails,
-            keys,
-            texts,
-        } = &self.row;
-        let mut out = Vec::with_capacity(self.row.bytes() + self.new.0.len() + 64);
-        write_signed(&mut out, head.id.0);
-        write_number(&mut out, head.first_position);
-        write_number(&mut out, head.events);
-        write_signed(&mut out, head.written.epoch);
-        write_signed(&mut out, head.written.stamp);
-        write_signed(&mut out, head.written.at_ms);
+        let (written, of) = (self.written, self.columns);
+        let key_id = self.key_id.map(str::as_bytes);
+        let more = self.new.len() + key_id.map_or(0, <[u8]>::len) + 64;
+        let mut out = Vec::with_capacity(self.bytes() + more);
+        write_signed(&mut out, self.id.0);
+        write_number(&mut out, self.first_position);
+        write_number(&mut out, self.events);
+        write_signed(&mut out, written.epoch);
+        write_signed(&mut out, written.stamp);
+        write_signed(&mut out, written.at_ms);
         // The clock seldom goes back, so this is nearly always 0.
-        let ahead = head.written.latest_ms.wrapping_sub(head.written.at_ms);
+        let ahead = written.latest_ms.wrapping_sub(written.at_ms);
         write_signed(&mut out, ahead);
-        write_signed(&mut out, head.dialect.0);
-        out.extend_from_slice(&checksum.to_le_bytes());
-        for bytes in [&head.slots, &head.indexes, &self.new.0] {
+        write_signed(&mut out, self.dialect.0);
+        out.extend_from_slice(&self.checksum.to_le_bytes());
+        for bytes in [of.slots, of.indexes, self.new] {
             write_number(&mut out, bytes.len() as u64);
             out.extend_from_slice(bytes);
         }
-        let key_id = head.key_id.as_ref().map(String::as_bytes);
-        let optional = [&head.batches, emails, keys, texts].map(Option::as_deref);
-        for bytes in std::iter::once(key_id).chain(optional) {
+        for bytes in [key_id, self.batches, of.emails, of.keys, of.texts] {
             // 0 stands for null.
             write_number(&mut out, bytes.map_or(0, |bytes| bytes.len() as u64 + 1));
             out.extend_from_slice(bytes.unwrap_or_default());
         }
         out
+    }
+
+    /// As a row with columns of its own.
+    pub(crate) fn to_row(self) -> NewRow {
+        let of = self.columns;
+        let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
+        let head = BlockHead {
+            id: self.id,
+            first_position: self.first_position,
+            events: self.events,
+            written: self.written,
+            batches: owned(self.batches),
+            dialect: self.dialect,
+            key_id: self.key_id.map(str::to_owned),
+            slots: of.slots.to_vec(),
+            indexes: of.indexes.to_vec(),
+        };
+        let row = BlockRow {
+            head,
+            checksum: self.checksum,
+            emails: owned(of.emails),
+            keys: owned(of.keys),
+            texts: owned(of.texts),
+        };
+        let new = Bitset(self.new.to_vec());
+        NewRow { row, new }
+    }
+}
+
+impl NewRow {
+    pub(super) fn columns(&self) -> NewColumns<'_> {
+        let (row, head) = (&self.row, &self.row.head);
+        NewColumns {
+            id: head.id,
+            first_position: head.first_position,
+            events: head.events,
+            written: head.written,
+            dialect: head.dialect,
+            key_id: head.key_id.as_deref(),
+            batches: head.batches.as_deref(),
+            columns: row.columns(),
+            checksum: row.checksum,
+            new: &self.new.0,
+        }
+    }
+
+    /// All columns, each behind the other.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        self.columns().encode()
     }
 
     /// Decodes the result of [`Self::encode`].

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::encoding::Encoded;
-use super::{NewRow, packs};
+use super::{NewColumns, NewRow, packs};
 use crate::store::engine::driver::Connection;
 use crate::store::engine::fault::Fault;
 use crate::store::engine::memtable::Space;
@@ -14,11 +14,14 @@ use crate::store::format::varint::Damage;
 const SMALL_BYTES: usize = 4 << 10;
 
 /// Adds a block to the recent changes, if it is small and the store has such. Returns whether it did.
-pub(crate) fn put_recent(connection: &Connection, new: &NewRow) -> Result<bool, Fault> {
-    if connection.recent().is_none() || new.row.bytes() >= SMALL_BYTES {
+pub(crate) fn put_recent(connection: &Connection, new: NewColumns<'_>) -> Result<bool, Fault> {
+    let Some(recent) = connection.recent() else {
+        return Ok(false);
+    };
+    if new.bytes() >= SMALL_BYTES {
         return Ok(false);
     }
-    put(connection, new)?;
+    recent.put(Space::Blocks, &new.id.to_bytes(), Some(&new.encode()))?;
     Ok(true)
 }
 
@@ -28,7 +31,7 @@ pub(super) fn put(connection: &Connection, new: &NewRow) -> Result<(), Fault> {
         return Ok(());
     };
     let id = new.row.head.id.to_bytes();
-    recent.put(Space::Blocks, &id, Some(new.encode()))
+    recent.put(Space::Blocks, &id, Some(&new.encode()))
 }
 
 /// A recent block.

@@ -16,7 +16,7 @@
 //! although it does not run. Other servers put their jobs of these organisations back, or wait for this one transaction. On this
 //! server, later jobs of these organisations stay behind it, because no job overtakes an earlier one of its organisations.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use wharfinger_core::order::ids::OrganisationId;
@@ -26,7 +26,8 @@ use crate::runtime::metrics::METRICS;
 use crate::store::api::StoreError;
 use crate::store::engine::driver::{Connection, LOCK_PATIENCE, Locks, Session};
 use crate::store::engine::fault::Fault;
-use crate::store::journal::end::{Counters, await_counters, lock_free_counters, read_all_counters};
+use crate::store::format::id_map::{IdMap, IdSet};
+use crate::store::journal::end::{Counters, await_counters, counters_by_id, lock_free_counters};
 use crate::store::replies::write::Name;
 use crate::store::write::merge;
 use crate::store::write::queue::{QueuedJob, take_runnable};
@@ -117,7 +118,7 @@ pub(super) enum Locked {
     /// All.
     All,
     /// These, with their counters.
-    These(HashMap<OrganisationId, Counters>),
+    These(IdMap<OrganisationId, Counters>),
     /// It has waited in vain and has failed.
     Nothing,
 }
@@ -127,7 +128,7 @@ impl Locked {
     pub(super) fn take_runnable(
         &self,
         jobs: &mut Vec<QueuedJob>,
-        blocked: HashSet<OrganisationId>,
+        blocked: IdSet<OrganisationId>,
     ) -> Vec<QueuedJob> {
         match self {
             Self::All => take_runnable(jobs, |_| true, blocked),
@@ -137,15 +138,15 @@ impl Locked {
     }
 
     /// The counters of the organisations that these jobs write to, as far as they were read.
-    pub(super) fn counters_for(self, jobs: &[QueuedJob]) -> HashMap<OrganisationId, Counters> {
+    pub(super) fn counters_for(self, jobs: &[QueuedJob]) -> IdMap<OrganisationId, Counters> {
         match self {
             Self::These(mut counters) => {
                 let written = jobs.iter().flat_map(QueuedJob::organisations);
-                let written = HashSet::<&OrganisationId>::from_iter(written);
+                let written = IdSet::from_iter(written);
                 counters.retain(|id, _| written.contains(id));
                 counters
             }
-            Self::All | Self::Nothing => HashMap::new(),
+            Self::All | Self::Nothing => IdMap::default(),
         }
     }
 }
@@ -160,17 +161,20 @@ pub(super) fn lock(
         return Ok(Locked::All);
     };
     let organisations = jobs.iter().flat_map(QueuedJob::organisations).copied();
-    let organisations = Vec::from_iter(organisations.collect::<BTreeSet<_>>());
+    let mut organisations = Vec::from_iter(organisations);
+    // Those of each job are sorted.
+    organisations.sort();
+    organisations.dedup();
     if session.is_citus() {
         let counters = match locks {
-            Locks::Store => read_all_counters(connection, &organisations)?,
+            Locks::Store => counters_by_id(connection, &organisations)?,
             Locks::Organisations | Locks::Nothing => {
                 lock_free_counters(connection, &organisations)?
             }
         };
-        return Ok(Locked::These(HashMap::from_iter(counters)));
+        return Ok(Locked::These(counters));
     }
-    let mut counters = Vec::new();
+    let mut counters = IdMap::default();
     if matches!(wait, Wait::No | Wait::IfNothingIsFree) {
         counters = lock_free_counters(connection, &organisations)?;
     }
@@ -180,7 +184,7 @@ pub(super) fn lock(
         }
         counters = lock_free_counters(connection, &organisations)?;
     }
-    Ok(Locked::These(HashMap::from_iter(counters)))
+    Ok(Locked::These(counters))
 }
 
 /// Waits for the organisations of one job, in a transaction that has locked none. Returns false if that took too long.
@@ -202,7 +206,7 @@ fn wait_for_one(session: &Session, jobs: &mut [QueuedJob], wait: Wait) -> Result
 /// The job to wait for: the one that was waited for least, and of these the first. So none is kept from running by one that waits
 /// for longer. Jobs behind another of their organisations could not run.
 fn next_to_wait_for(jobs: &mut [QueuedJob], is_for_overdue: bool) -> Option<&mut QueuedJob> {
-    let mut earlier = HashSet::new();
+    let mut earlier = IdSet::default();
     let mut next = None::<&mut QueuedJob>;
     let mut next_overdue = None::<&mut QueuedJob>;
     for queued in jobs

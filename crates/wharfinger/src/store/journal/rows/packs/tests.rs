@@ -182,7 +182,7 @@ fn damaged_packs_are_told() {
 fn a_block_that_is_still_recent_is_rewritten_there() {
     let connection = schema::in_memory();
     let new = small(id(1, 1), b"text");
-    assert!(put_recent(&connection, &new).expect("added"));
+    assert!(put_recent(&connection, new.columns()).expect("added"));
     let columns = Columns {
         slots: &new.row.head.slots,
         indexes: &new.row.head.indexes,
