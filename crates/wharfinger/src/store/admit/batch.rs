@@ -42,11 +42,14 @@ impl Store {
         traces::note_batch(submission.batch);
         let save_reply = submission.save_reply.take();
         let submission = Arc::new(submission);
+        // See `Asked::answer`.
+        let kept = Arc::clone(&submission);
         let task = Task::admitting(&submission);
         let admit = move |txn: &mut WriteTxn<'_>| admit(txn, &submission);
         // A batch always leaves its receipt.
         let always = |_: &[Outcome]| true;
         let done = self.change(task, save_reply, always, admit).await;
+        drop(kept);
         done.map(|(outcomes, reply)| Admitted { outcomes, reply })
     }
 }

@@ -91,7 +91,7 @@ impl StoredOrders for WriteTxn<'_> {
         key_space: &KeySpace,
         keys: impl Iterator<Item = &'k str>,
     ) -> Result<(), Fault> {
-        self.index.prefetch([(key_space.clone(), keys.collect())])
+        self.index.prefetch([(key_space.clone(), keys)])
     }
 
     fn order_id(&mut self, order: EntryAddr) -> Result<OrderId, Fault> {

@@ -180,40 +180,57 @@ impl<'c> OrderIndex<'c> {
     /// Prefetches the index pages of orders that will be requested, given by key space. On PostgreSQL this saves round trips.
     pub(crate) fn prefetch<'k>(
         &mut self,
-        keys: impl IntoIterator<Item = (KeySpace, Vec<&'k str>)>,
+        wanted: impl IntoIterator<Item = (KeySpace, impl Iterator<Item = &'k str>)>,
     ) -> Result<(), Fault> {
         if !self.can_prefetch() {
             return Ok(());
         }
-        let mut wanted = Vec::new();
-        for (key_space, keys) in keys {
-            let keys = keys.into_iter().map(|key| key_space.key(key).into_bytes());
-            let mut keys = Vec::from_iter(keys);
-            self.drop_decided(&key_space, &mut keys)?;
-            wanted.push((key_space, keys));
-        }
-        self.pages.prefetch(wanted)
-    }
-
-    /// Leaves the keys of the table that can only be decided with the pages of the table.
-    fn drop_decided(&mut self, key_space: &KeySpace, keys: &mut Vec<Vec<u8>>) -> Result<(), Fault> {
-        let Some(recent) = self.connection.recent() else {
-            return Ok(());
-        };
-        let greatest = self.kept.greatest.get(self.connection, key_space)?;
-        if let Some(greatest) = greatest {
-            keys.retain(|key| *key <= greatest.now);
-        }
-        let mut left = Vec::with_capacity(keys.len());
-        for key in keys.drain(..) {
-            if !self.pages.lack(key_space, &key)?
-                && recent.get(Space::Index, &key, |_| ())?.is_none()
-            {
-                left.push(key);
+        let mut left = Vec::new();
+        for (key_space, keys) in wanted {
+            let keys = self.undecided(&key_space, keys)?;
+            if !keys.is_empty() {
+                left.push((key_space, keys));
             }
         }
-        *keys = left;
-        Ok(())
+        // Neighbouring pages of a key space are read together.
+        left.sort_by(|(one, _), (other, _)| one.prefix().cmp(other.prefix()));
+        left.dedup_by(|(next, of_next), (key_space, keys)| {
+            let is_same = next.prefix() == key_space.prefix();
+            if is_same {
+                keys.append(of_next);
+            }
+            is_same
+        });
+        self.pages.prefetch(left)
+    }
+
+    /// The keys of the table that can only be decided with the pages of the table. Most new orders have others.
+    fn undecided<'k>(
+        &mut self,
+        key_space: &KeySpace,
+        keys: impl Iterator<Item = &'k str>,
+    ) -> Result<Vec<Vec<u8>>, Fault> {
+        let mut left = Vec::new();
+        let recent = self.connection.recent();
+        let greatest = match recent {
+            Some(_) => self.kept.greatest.get(self.connection, key_space)?,
+            None => None,
+        };
+        for key in keys {
+            key_space.write_key(key, &mut self.key);
+            let key = self.key.as_bytes();
+            if let Some(recent) = recent
+                && (greatest
+                    .as_ref()
+                    .is_some_and(|known| known.now.as_slice() < key)
+                    || self.pages.lack(key_space, key)?
+                    || recent.get(Space::Index, key, |_| ())?.is_some())
+            {
+                continue;
+            }
+            left.push(key.to_vec());
+        }
+        Ok(left)
     }
 
     /// Writes all changed pages: at the end of the transaction, or before other code reads the index from the store.

@@ -76,7 +76,7 @@ pub(crate) fn transition_by_key(
     };
     let key_space = KeySpace::new(request.organisation, dialect);
     let mut transitions = Transitions::new(txn, &key_space, &request.key_id);
-    let keys = request.keys.iter().map(String::as_str).collect();
+    let keys = request.keys.iter().map(String::as_str);
     transitions
         .txn
         .index
@@ -133,7 +133,7 @@ pub(crate) fn move_located(
         let key_space = KeySpace::new(organisation, dialect);
         let mut transitions = Transitions::new(txn, &key_space, &request.key_id);
         for orders in orders.chunks(PREFETCHED_MAX) {
-            let keys = orders.iter().map(|(_, order)| order.key.as_str()).collect();
+            let keys = orders.iter().map(|(_, order)| order.key.as_str());
             transitions
                 .txn
                 .index

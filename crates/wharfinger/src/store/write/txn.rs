@@ -1,6 +1,6 @@
 //! A write transaction: the counters, caches and pending rows that its jobs share.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use wharfinger_core::dialect::Number;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
@@ -218,24 +218,19 @@ impl<'c> WriteTxn<'c> {
         let names = jobs.iter().filter_map(|job| job.name());
         self.answers
             .prefetch(self.connection, names, clock::now_ms())?;
-        let mut wanted = BTreeMap::<_, Vec<&str>>::new();
+        let mut groups = Vec::new();
         for submission in batches {
             let dialect = self.dialect(submission.dialect)?;
-            for group in &submission.groups {
-                if group.rows.len() > FEW_ORDERS {
-                    continue;
-                }
-                let named = group.rows.iter().filter(|row| row.number != Number::Next);
-                let keys = named.map(|row| submission.text(row.key));
-                let of = (group.organisation, dialect);
-                wanted.entry(of).or_default().extend(keys);
-            }
+            let few = |group: &&Group| group.rows.len() <= FEW_ORDERS;
+            let of_batch = submission.groups.iter().filter(few);
+            groups.extend(of_batch.map(|group| (submission, dialect, group)));
         }
-        self.index.prefetch(
-            wanted.into_iter().map(|((organisation, dialect), keys)| {
-                (KeySpace::new(organisation, dialect), keys)
-            }),
-        )
+        let wanted = groups.into_iter().map(|(submission, dialect, group)| {
+            let named = group.rows.iter().filter(|row| row.number != Number::Next);
+            let keys = named.map(|row| submission.text(row.key));
+            (KeySpace::new(group.organisation, dialect), keys)
+        });
+        self.index.prefetch(wanted)
     }
 
     /// How many recent changes earlier transactions have left to be merged.
