@@ -33,7 +33,7 @@ impl Pending {
         self.bytes.shrink_to(KEPT);
         self.entries.clear();
         self.entries.shrink_to(KEPT / size_of::<Entry>());
-        self.places.clear();
+        self.places.clear(KEPT / size_of::<u32>());
     }
 
     /// Changes what is under a key.

@@ -154,9 +154,10 @@ impl Places {
         }
     }
 
-    /// Forgets all entries.
-    pub(super) fn clear(&mut self) {
+    /// Forgets all entries. Keeps memory for this many places at most.
+    pub(super) fn clear(&mut self, kept: usize) {
         self.0.clear();
+        self.0.shrink_to(kept);
     }
 }
 
