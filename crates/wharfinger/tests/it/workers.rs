@@ -1,13 +1,15 @@
 //! Nodes of Citus: distributing tables over them, and nodes that are killed while batches of several organisations are written. Runs
 //! with `WHARFINGER_TEST_STORE=citus`, on clusters of its own.
 
+mod extension;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use pg_cluster::Cluster;
+use pg_cluster::{Cluster, ClusterOptions};
 use serde_json::{Value, json};
 
 use crate::support::client::{Connection, Request, Response};
@@ -31,15 +33,20 @@ const TRUST: &str = "do $$ begin
         perform pg_reload_conf();
     end $$";
 
-/// Three clusters as Citus needs them: the coordinator, then the workers.
-fn nodes() -> [Cluster; 3] {
-    let options = options()
+/// Options of a cluster as Citus needs it.
+fn options_for_citus() -> ClusterOptions {
+    options()
         .with("shared_preload_libraries", "citus")
         .with("wal_level", "logical")
         .with("max_prepared_transactions", "200")
         // By default it recovers transactions every minute. The tests do it themselves.
         .with("citus.recover_2pc_interval", "-1")
-        .with("citus.node_conninfo", "sslmode=prefer");
+        .with("citus.node_conninfo", "sslmode=prefer")
+}
+
+/// Three clusters: the coordinator, then the workers.
+fn nodes() -> [Cluster; 3] {
+    let options = options_for_citus();
     let nodes = [(); 3].map(|()| Cluster::start(&options).unwrap());
     for node in &nodes {
         node.create_database(DATABASE).unwrap();
@@ -171,6 +178,8 @@ const DROP_ALL: &str = "do $$ declare name text; begin
             execute format('drop table %I', name);
         end loop;
         drop sequence stamps;
+        drop sequence recent_numbers;
+        drop function refuse_older_servers();
         drop function sound(boolean);
         drop function damaged(boolean);
     end $$";

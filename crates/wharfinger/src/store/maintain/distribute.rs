@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::copy::tables::quoted;
 use super::copy::{FILLED, be_alone};
 use crate::store::api::StoreError;
-use crate::store::engine::driver::{Access, Connection};
+use crate::store::engine::driver::{Access, Connection, USED_WITHOUT_CITUS};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::location::Database;
 use crate::store::engine::memtable::SharedRuns;
@@ -172,14 +172,12 @@ fn undistributed(connection: &Connection) -> Result<Vec<(&'static str, Place)>, 
 /// Warns if the server is a coordinator of Citus and has tables that are not distributed.
 ///
 /// # Errors
-/// [`Fault::Refused`]: the extension was created in the database of a store, which has what is not used on Citus.
+/// [`Fault::Refused`]: the store was used without the extension, after it had been made with it. It has what is not used on Citus.
 pub(crate) fn warn_if_undistributed(connection: &Connection) -> Result<(), Fault> {
     if connection.citus().is_some() {
         let select = "select 1 from recent_changes union all select 1 from block_packs limit 1";
         if connection.prepare_cached(select)?.exists(())? {
-            return Err(Fault::Refused(
-                "the extension citus was created in the database of a store; drop it, and copy the store into an empty database with it".into(),
-            ));
+            return Err(Fault::Refused(USED_WITHOUT_CITUS.into()));
         }
     }
     if connection.citus().is_some() && !undistributed(connection)?.is_empty() {
@@ -202,8 +200,6 @@ fn refuse_rows(connection: &Connection, table: &str) -> Result<(), Fault> {
 }
 
 fn run(connection: &Connection, missing: &[(&'static str, Place)]) -> Result<(), Fault> {
-    // Distributed tables have no triggers.
-    connection.execute_batch("drop trigger if exists refuse_older_servers on counters")?;
     for (table, place) in missing {
         connection.execute_batch(&statement(table, *place))?;
         if FILLED.contains(table) {

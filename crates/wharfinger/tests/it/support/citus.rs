@@ -67,7 +67,11 @@ const EMPTY: &str = "
         delete from epochs where number > 1;
         update settings set value = case when name in ('directory_version', 'catalogue_version') then 1 else 0 end
             where name not like 'email_key%';
-        delete from copying;
+        -- Tables that only the coordinator has. Names of shards end in a number.
+        for of in select tablename from pg_tables where schemaname = 'public' and tablename not in ('schema_versions', 'merges')
+            and tablename !~ '_[0-9]+$' and not exists (select from pg_dist_partition where logicalrelid = to_regclass(tablename)) loop
+            execute format('delete from %I', of.tablename);
+        end loop;
         for of in select cast(attrelid as regclass) as name, attname from pg_attribute
             where attidentity <> '' and attrelid in (select logicalrelid from pg_dist_partition) loop
             perform setval(pg_get_serial_sequence(of.name::text, of.attname), 1, false);

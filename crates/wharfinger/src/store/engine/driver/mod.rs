@@ -17,7 +17,7 @@ use rusqlite::config::DbConfig;
 
 pub(crate) use self::error::Error;
 pub(crate) use self::insert::Insert;
-pub(crate) use self::postgres::Session;
+pub(crate) use self::postgres::{Session, USED_WITHOUT_CITUS};
 pub(crate) use self::statement::{Row, Rows, Statement};
 pub(crate) use self::target::Target;
 pub(crate) use self::value::{FromValue, Params, ToValue, Value, params};

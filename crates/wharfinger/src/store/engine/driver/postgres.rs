@@ -68,9 +68,16 @@ const SETTINGS: &str = "set client_min_messages = warning; set enable_seqscan = 
     set enable_mergejoin = off; set plan_cache_mode = force_generic_plan; \
     set jit = off; set bytea_output = 'hex'; set wharfinger.recent_changes = on; ";
 
-/// When the server was started, and whether the database is a coordinator of Citus.
+/// When the server was started, whether the database is a coordinator of Citus, and whether it has the trigger that only stores
+/// have that were made without Citus.
 const IS_CITUS: &str = "select cast(pg_postmaster_start_time() as text) as server; \
-    select 'yes' as citus from pg_extension where extname = 'citus'";
+    select 'yes' as citus from pg_extension where extname = 'citus'; \
+    select 'yes' as apart from pg_trigger where tgname = 'refuse_older_servers' and tgrelid = to_regclass('counters')";
+
+/// Why a store is not used that was used before the extension was created. It has recent changes and packs, which this program neither
+/// reads nor writes on Citus.
+pub(crate) const USED_WITHOUT_CITUS: &str = "the extension citus was created in the database of a store; drop it (`drop extension citus`), \
+    and copy the store into a database that had the extension before the store";
 
 /// Settings on Citus. It cannot plan statements about several nodes without the values of their parameters. One connection to
 /// each node is enough for a transaction, and makes what it wrote there visible to its later statements.
@@ -151,6 +158,10 @@ impl Session {
         session.is_citus = !column(&answer, "citus").is_empty();
         session.server = column(&answer, "server").concat();
         if session.is_citus {
+            // Each session looks: a server may be running whose other sessions began before the extension was created.
+            if !column(&answer, "apart").is_empty() {
+                return Err(Error::Unreachable(USED_WITHOUT_CITUS.into()));
+            }
             session.execute_batch(CITUS_SETTINGS)?;
         }
         Ok(session)
