@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use wharfinger_core::order::ids::OrganisationId;
 
-pub(crate) use self::written::{WrittenAfter, latest_stamp, stamps_after, written_after};
+pub(crate) use self::written::{
+    WrittenAfter, latest_stamp, latest_stamp_up_to, stamps_after, written_after,
+};
 use super::state_counts::StatesByDialect;
 use crate::store::engine::driver::{Connection, Insert, OptionalExtension, Row, Session, Value};
 use crate::store::engine::fault::Fault;

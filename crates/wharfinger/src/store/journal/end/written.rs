@@ -18,13 +18,20 @@ static WRITTEN_AFTER: LazyLock<String> = LazyLock::new(|| {
 
 /// The greatest stamp of any block. 0 if there is none.
 pub(crate) fn latest_stamp(connection: &Connection) -> Result<i64, Fault> {
-    let select = "select coalesce(max(stamp) filter (where counters.intact), 0), \
+    latest_stamp_up_to(connection, i64::MAX)
+}
+
+/// The greatest stamp of the latest block of any organisation that is not greater than `bound`. 0 if there is none.
+pub(crate) fn latest_stamp_up_to(connection: &Connection, bound: i64) -> Result<i64, Fault> {
+    let select = "select coalesce(max(stamp) filter (where counters.intact and stamp <= ?1), 0), \
                   count(*) filter (where not counters.intact) from counters";
-    let (mut latest, damaged) = connection.query_row(select, (), |row| {
+    let (mut latest, damaged) = connection.query_row(select, [bound], |row| {
         Ok((row.get::<i64>(0)?, row.get::<i64>(1)?))
     })?;
     each_recent(connection, |_, counters| {
-        latest = latest.max(counters.stamp);
+        if counters.stamp <= bound {
+            latest = latest.max(counters.stamp);
+        }
         Ok(())
     })?;
     if damaged > 0 {
@@ -32,7 +39,10 @@ pub(crate) fn latest_stamp(connection: &Connection) -> Result<i64, Fault> {
         let select = "select organisation from counters where not counters.intact";
         let mut select = connection.prepare_cached(select)?;
         for organisation in select.query_map((), |row| row.get(0).map(OrganisationId))? {
-            latest = latest.max(last_stamp(connection, organisation)?);
+            let last = last_stamp(connection, organisation)?;
+            if last <= bound {
+                latest = latest.max(last);
+            }
         }
     }
     Ok(latest)

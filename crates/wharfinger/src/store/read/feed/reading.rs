@@ -11,7 +11,7 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::journal;
 use crate::store::journal::end::{
-    Counters, WrittenAfter, latest_stamp, read_all_counters, written_after,
+    Counters, WrittenAfter, latest_stamp, latest_stamp_up_to, read_all_counters, written_after,
 };
 use crate::store::journal::epochs::{self, Shared};
 use crate::store::journal::read::{Head, Journal, Order, blocks_up_to, first_written_after};
@@ -211,8 +211,12 @@ impl<'c, P: Page<'c>> Reading<'_, 'c, P> {
 
     /// Reads sweep after sweep, until the page is cut or there is nothing more.
     fn all(&mut self, few: Option<&[(OrganisationId, Counters)]>) -> Result<GoesOn, Fault> {
+        let bound = self.bound();
         let latest = match few {
-            Some(few) => few.iter().map(|(_, counters)| counters.stamp).max(),
+            Some(few) => {
+                let stamps = few.iter().map(|(_, counters)| counters.stamp);
+                stamps.filter(|stamp| *stamp <= bound).max()
+            }
             None => None,
         };
         loop {
@@ -222,7 +226,7 @@ impl<'c, P: Page<'c>> Reading<'_, 'c, P> {
             let latest = match (latest, few) {
                 (Some(latest), _) => latest,
                 (None, Some(_)) => 0,
-                (None, None) => latest_stamp(self.connection)?,
+                (None, None) => latest_stamp_up_to(self.connection, bound)?,
             };
             self.note_seen(latest);
             let to = latest.min(self.horizon).max(self.cursor.to);
@@ -235,6 +239,18 @@ impl<'c, P: Page<'c>> Reading<'_, 'c, P> {
             if self.cursor.from == to && self.cursor.lagging.is_empty() {
                 return Ok(true);
             }
+        }
+    }
+
+    /// Up to which stamp blocks say how far there is something to read.
+    ///
+    /// On Citus a node may show a transaction that begins an epoch, before the snapshot of the coordinator has the epoch. The horizon
+    /// is then less than its stamp. But it may be far greater than all stamps before it, because the crash of a server leaves a gap, and
+    /// the epoch would take a cursor with such a stamp for one from before a restoration.
+    fn bound(&self) -> i64 {
+        match self.connection.citus() {
+            Some(_) => self.horizon,
+            None => i64::MAX,
         }
     }
 

@@ -167,7 +167,12 @@ pub(super) fn lock(
     organisations.dedup();
     if session.is_citus() {
         let counters = match locks {
-            Locks::Store => counters_by_id(connection, &organisations)?,
+            Locks::Store => {
+                // A node may hide what was committed last. Then the counters, and the stamp after which an epoch begins, would be
+                // those before it.
+                session.settle_doubts()?;
+                counters_by_id(connection, &organisations)?
+            }
             Locks::Organisations | Locks::Nothing => {
                 lock_free_counters(connection, &organisations)?
             }

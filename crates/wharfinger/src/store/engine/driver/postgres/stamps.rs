@@ -73,13 +73,41 @@ impl Session {
             self.ask(&FOLLOW)?
         };
         let (latest, floors) = (numbers(&answer, "latest"), numbers(&answer, "floor"));
-        let is_in_doubt = !column(&answer, "in_doubt").is_empty();
-        if let [settled] = column(&answer, "settled").as_slice() {
-            self.settled.replace((*settled).to_owned());
-        }
+        let is_in_doubt = self.note_doubts(&answer);
         let horizon = horizon(&latest, &floors)?;
         // Nobody knows the stamps of transactions in doubt, so there is nothing new until they are recovered.
         self.horizon.set(if is_in_doubt { 0 } else { horizon });
+        Ok(())
+    }
+
+    /// Notes what [`find_doubts`] has found. Returns whether a transaction is in doubt.
+    fn note_doubts(&self, answer: &[SimpleQueryMessage]) -> bool {
+        if let [settled] = column(answer, "settled").as_slice() {
+            self.settled.replace((*settled).to_owned());
+        }
+        !column(answer, "in_doubt").is_empty()
+    }
+
+    /// Makes sure that on Citus all nodes show what the coordinator has committed: recovers transactions in doubt. The transaction
+    /// must have locked the store, so that no other is being committed. What it has read before may be outdated.
+    pub(crate) fn settle_doubts(&self) -> Result<()> {
+        if !self.is_citus {
+            return Ok(());
+        }
+        let is_in_doubt = || {
+            let find = find_doubts(&self.settled.borrow());
+            let answer = self.wait(self.client.simple_query(&find))?;
+            Ok::<_, Error>(self.note_doubts(&answer))
+        };
+        if is_in_doubt()? {
+            let recover = "select recover_prepared_transactions()";
+            self.wait(self.client.simple_query(recover))?;
+            if is_in_doubt()? {
+                let why =
+                    "a node of Citus has a transaction in doubt, which could not be recovered";
+                return Err(Error::Unreachable(why.into()));
+            }
+        }
         Ok(())
     }
 
