@@ -18,6 +18,7 @@
 
 pub(super) mod audit;
 pub(super) mod checkpoints;
+pub(super) mod finished;
 pub(super) mod idempotent;
 pub(super) mod job;
 pub(super) mod merge;

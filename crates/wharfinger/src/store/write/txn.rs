@@ -6,6 +6,7 @@ use wharfinger_core::dialect::Number;
 use wharfinger_core::order::ids::{BatchId, OrderId, OrganisationId};
 
 use super::audit::OrderChanges;
+use super::finished::Finished;
 use super::job::Job;
 use super::merge;
 use super::open_block::OpenBlock;
@@ -20,7 +21,7 @@ use crate::store::index::order_index::OrderIndex;
 use crate::store::index::order_states::OrderStates;
 use crate::store::journal::block::Builder;
 use crate::store::journal::dialects::find_dialect;
-use crate::store::journal::end::{Counters, JournalEnd, read_counters, write_counters};
+use crate::store::journal::end::{Counters, read_counters, write_counters};
 use crate::store::journal::entry_outcomes::EntryOutcome;
 use crate::store::journal::epochs;
 use crate::store::journal::order_ids::OrderIds;
@@ -481,24 +482,4 @@ impl<'c> WriteTxn<'c> {
             kept,
         })
     }
-}
-
-/// What the writer must know of a transaction after its commit.
-pub(crate) struct Finished {
-    /// The time of its changes, in milliseconds.
-    pub now_ms: i64,
-    /// The time that the clock went back from since the commit before, if it did.
-    pub back_from_ms: Option<i64>,
-    /// The epoch of this process, if it has begun.
-    pub epoch: Option<i64>,
-    /// The stamp of its blocks, if it has drawn one.
-    pub drawn: Option<Drawn>,
-    /// How many recent changes it leaves to be merged.
-    pub owed: usize,
-    /// A batch whose receipt it wrote, if any.
-    pub batch: Option<BatchId>,
-    /// Cached catalogue data and dialect numbers, for the next transaction.
-    pub kept: Kept,
-    /// The organisations to whose journals it appended, and the new ends of their journals.
-    pub grown: Vec<(OrganisationId, JournalEnd)>,
 }

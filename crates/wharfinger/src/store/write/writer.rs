@@ -17,10 +17,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use self::gather::Gather;
 use self::locking::{Locked, Waits};
 use super::checkpoints::Checkpoints;
+use super::finished::Finished;
 use super::job::{Asked, Task};
 use super::merge;
 use super::queue::{QueuedJob, Waiting};
-use super::txn::{Finished, Known, WriteTxn};
+use super::txn::{Known, WriteTxn};
 use wharfinger_core::order::ids::OrganisationId;
 
 use crate::clock;
