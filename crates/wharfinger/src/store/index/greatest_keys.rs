@@ -39,9 +39,9 @@ struct OfOrganisation {
 pub(super) struct Greatest {
     /// The greatest key, with those that the transaction has added.
     pub(super) now: Vec<u8>,
-    /// The greatest key before the transaction.
+    /// The greatest key before a transaction, or a greater one.
     before: Vec<u8>,
-    /// The number of the transaction.
+    /// The number of that transaction.
     transaction: u64,
 }
 
@@ -115,7 +115,8 @@ impl GreatestKeys {
         }
         let of = self.organisations.entry(organisation).or_default();
         let greatest = of.keys.entry(key_space.dialect).or_default();
-        // Orders that the transaction has added may have greater keys than were stored before.
+        // The key may be that of an order that the transaction has added. Then fewer keys are known to be behind those that were
+        // stored, and the others are looked up.
         *greatest = Greatest {
             before: key.clone(),
             now: key,

@@ -96,7 +96,7 @@ impl<'c> OrderIndex<'c> {
                 return self.pages.insert(key_space, self.key.as_bytes(), order);
             }
             Place::BehindAll => false,
-            // This transaction has not written to the pages.
+            // No page has a key behind those that were stored.
             Place::BehindStored if recent.is_on_server() => {
                 matches!(
                     recent_order(self.connection, self.key.as_bytes())?,

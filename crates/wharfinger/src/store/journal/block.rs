@@ -50,7 +50,7 @@ pub(crate) struct Entry<'b> {
 
 impl Block {
     /// Calls `take` with each entry, in order.
-    pub(crate) fn each(&self, mut take: impl FnMut(Entry<'_>)) -> Result<(), Damage> {
+    pub(crate) fn for_each(&self, mut take: impl FnMut(Entry<'_>)) -> Result<(), Damage> {
         let lacks = Damage("a block lacks an entry");
         let mut indexes = decode_indexes(&self.indexes)?.into_iter();
         let mut hashes = EmailHash::each(self.emails.as_deref().unwrap_or_default());
@@ -287,7 +287,7 @@ mod tests {
             prop_assert!(Frame::read(&block.texts, entries.len()).is_err());
             let mut each = Vec::new();
             let copy = |of: Entry<'_>| (of.index, of.key.to_owned(), of.text.to_owned(), of.email.0);
-            let read = block.each(|entry| each.push(copy(entry)));
+            let read = block.for_each(|entry| each.push(copy(entry)));
             prop_assert_eq!(read, Ok(()));
             let indexes = decode_indexes(&block.indexes).expect("the indexes are whole");
             let given = indexes.iter().zip(&entries);

@@ -74,7 +74,7 @@ pub(crate) struct NewRow {
     pub new: Bitset,
 }
 
-/// As [`NewRow`], with columns that are elsewhere.
+/// As [`NewRow`], but borrows its columns.
 #[derive(Clone, Copy)]
 pub(crate) struct NewColumns<'b> {
     pub id: BlockId,

@@ -1,6 +1,7 @@
 //! The event feed, read from the entry outcomes of the journal's blocks.
 
 mod cursor;
+mod latest;
 pub(crate) mod reading;
 pub(crate) mod told;
 

@@ -114,7 +114,7 @@ impl OpenBlock {
         }
         let mut outcomes = self.entry_outcomes.iter();
         for part in &self.parts {
-            part.each(|entry| match outcomes.next() {
+            part.for_each(|entry| match outcomes.next() {
                 Some(outcome) if outcome.is_alive() => {
                     builder.push(entry.index, entry.key, entry.email, entry.text);
                 }

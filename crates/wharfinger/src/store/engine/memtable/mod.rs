@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use super::driver::{self, Session};
 use super::fault::Fault;
-use pending::Pending;
+use pending::{Pending, TooMuch};
 use run::Run;
 pub(crate) use run::Value;
 use runs::Runs;
@@ -304,7 +304,9 @@ impl<'c> Recent<'c> {
     pub(crate) fn put(&self, space: Space, key: &[u8], value: Value<'_>) -> Result<(), Fault> {
         self.memtable.make_current(self.log)?;
         self.with_key(space, key, |key| {
-            Ok(self.memtable.pending.borrow_mut().put(key, value)?)
+            let put = self.memtable.pending.borrow_mut().put(key, value);
+            let why = "this changes too much in one transaction; nothing was stored";
+            put.map_err(|TooMuch| Fault::Refused(why.into()))
         })
     }
 
@@ -325,7 +327,7 @@ impl<'c> Recent<'c> {
     ) -> Result<(), Fault> {
         self.memtable.make_current(self.log)?;
         let (from, to) = (space.key(from), space.key(to));
-        // Few. Not borrowed while the caller reads, who may look something up.
+        // Not borrowed while the caller reads, who may look something up.
         let own = self.memtable.pending.borrow().range([&from, &to]);
         let runs = Arc::clone(&self.memtable.runs.borrow());
         let of_runs = runs.from(&from);

@@ -3,13 +3,14 @@
 //! They are written one behind the other, and found by their hashes. They are sorted only once, at the end: a tree would allocate
 //! memory for each key, and a batch over 900 organisations changes some thousand.
 
-use super::run::{Entry, Places, Sorted, Value, decode, encode, hash};
-use crate::store::format::varint::Damage;
+use super::run::{Entry, Places, Sorted, Value, begins, decode, encode, hash};
 
-/// Bytes and entries for which memory is kept for the next transaction.
+/// Bytes of memory that each of the three parts keeps for the next transaction, at most.
 const KEPT: usize = 1 << 20;
 /// Bytes of the changes of a transaction, at most. A row of the log cannot have more.
-const BYTES_MAX: usize = 1 << 30;
+const BYTES_MAX: usize = if cfg!(test) { 1 << 20 } else { 1 << 30 };
+/// Bytes that the lengths of a key and a value take, at most.
+const LENGTHS_MAX: usize = 20;
 
 /// The changes of a transaction.
 #[derive(Default)]
@@ -20,6 +21,10 @@ pub(super) struct Pending {
     entries: Vec<Entry>,
     places: Places,
 }
+
+/// A transaction changes more than a row of the log may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooMuch;
 
 impl Pending {
     /// The number of keys.
@@ -37,10 +42,10 @@ impl Pending {
     }
 
     /// Changes what is under a key.
-    pub(super) fn put(&mut self, key: &[u8], value: Value<'_>) -> Result<(), Damage> {
-        let length = value.map_or(0, <[u8]>::len);
-        if self.bytes.len() + key.len() + length > BYTES_MAX {
-            return Err(Damage("a transaction makes too many recent changes"));
+    pub(super) fn put(&mut self, key: &[u8], value: Value<'_>) -> Result<(), TooMuch> {
+        let length = key.len() + value.map_or(0, <[u8]>::len) + LENGTHS_MAX;
+        if self.bytes.len() + length > BYTES_MAX {
+            return Err(TooMuch);
         }
         let entry = Entry::new(key, self.bytes.len());
         let known = self.find(key, entry.hash());
@@ -80,7 +85,10 @@ impl Pending {
         &'p self,
         [from, to]: [&'p [u8]; 2],
     ) -> impl Iterator<Item = (&'p [u8], Value<'p>)> {
-        let entries = self.entries.iter().map(|entry| self.entry(entry));
+        let near = begins(from)..=begins(to);
+        let near = move |entry: &&Entry| near.contains(&entry.begins());
+        let entries = self.entries.iter().filter(near);
+        let entries = entries.map(|entry| self.entry(entry));
         entries.filter(move |(key, _)| *key >= from && *key < to)
     }
 
@@ -114,8 +122,9 @@ impl Pending {
             *entry = entry.moved(bytes.len());
             bytes.extend_from_slice(encoded);
         }
-        // Kept in memory, so no room is left over for entries that were replaced.
+        // Kept in memory, so no room is left over.
         bytes.shrink_to_fit();
+        entries.shrink_to_fit();
         self.clear();
         Some(Sorted { bytes, entries })
     }
@@ -223,7 +232,7 @@ mod tests {
         let mut pending = Pending::default();
         let value = vec![0; BYTES_MAX / 2];
         assert_eq!(pending.put(b"a", Some(&value)), Ok(()));
-        assert!(pending.put(b"b", Some(&value)).is_err());
+        assert_eq!(pending.put(b"b", Some(&value)), Err(TooMuch));
         assert_eq!(pending.get(b"b"), None);
         assert_eq!(pending.len(), 1);
     }

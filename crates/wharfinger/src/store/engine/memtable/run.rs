@@ -42,7 +42,7 @@ pub(super) fn decode<'b>(bytes: &mut &'b [u8]) -> Result<(&'b [u8], Value<'b>), 
 }
 
 /// The first bytes of a key as a number, with zeros behind a shorter key. If that of a key is less, the key comes first.
-fn begins(key: &[u8]) -> u128 {
+pub(super) fn begins(key: &[u8]) -> u128 {
     let mut bytes = [0; 16];
     let length = key.len().min(bytes.len());
     bytes[..length].copy_from_slice(&key[..length]);
@@ -91,6 +91,11 @@ impl Entry {
     ) -> Ordering {
         let begins = self.begins.cmp(&other.begins);
         begins.then_with(|| key().cmp(of_other()))
+    }
+
+    /// The first bytes of its key, as a number.
+    pub(super) fn begins(&self) -> u128 {
+        self.begins
     }
 
     /// The hash of its key.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use wharfinger_core::order::ids::OrganisationId;
 
+use super::latest::{self, SEARCHED_MAX};
 use super::told::{Told, told};
 use crate::store::api::{FeedBegins, FeedCursor, LAGGING_MAX, StoreError};
 use crate::store::engine::driver::Connection;
@@ -11,7 +12,7 @@ use crate::store::engine::fault::Fault;
 use crate::store::format::entry_addr::BlockId;
 use crate::store::journal;
 use crate::store::journal::end::{
-    Counters, WrittenAfter, latest_stamp, latest_stamp_up_to, read_all_counters, written_after,
+    Counters, WrittenAfter, latest_stamp, read_all_counters, written_after,
 };
 use crate::store::journal::epochs::{self, Shared};
 use crate::store::journal::read::{Head, Journal, Order, blocks_up_to, first_written_after};
@@ -24,8 +25,6 @@ pub(super) const ENTRIES_PER_PAGE_MAX: usize = 100_000;
 const LOOK_ENTRIES: usize = 8;
 /// So many organisations are looked up one by one, at most. Of more, those with something new are searched.
 const LOOKED_UP_MAX: usize = 256;
-/// Organisations that one search returns, at most.
-const SEARCHED_MAX: usize = 1_024;
 
 /// Whether the page has room for more.
 type GoesOn = bool;
@@ -211,22 +210,17 @@ impl<'c, P: Page<'c>> Reading<'_, 'c, P> {
 
     /// Reads sweep after sweep, until the page is cut or there is nothing more.
     fn all(&mut self, few: Option<&[(OrganisationId, Counters)]>) -> Result<GoesOn, Fault> {
-        let bound = self.bound();
-        let latest = match few {
-            Some(few) => {
-                let stamps = few.iter().map(|(_, counters)| counters.stamp);
-                stamps.filter(|stamp| *stamp <= bound).max()
-            }
+        let of_few = match few {
+            Some(_) => Some(latest::latest(self.connection, self.horizon, few)?),
             None => None,
         };
         loop {
             if !self.sweep(few)? {
                 return Ok(false);
             }
-            let latest = match (latest, few) {
-                (Some(latest), _) => latest,
-                (None, Some(_)) => 0,
-                (None, None) => latest_stamp_up_to(self.connection, bound)?,
+            let latest = match of_few {
+                Some(known) => known,
+                None => latest::latest(self.connection, self.horizon, None)?,
             };
             self.note_seen(latest);
             let to = latest.min(self.horizon).max(self.cursor.to);
@@ -239,18 +233,6 @@ impl<'c, P: Page<'c>> Reading<'_, 'c, P> {
             if self.cursor.from == to && self.cursor.lagging.is_empty() {
                 return Ok(true);
             }
-        }
-    }
-
-    /// Up to which stamp blocks say how far there is something to read.
-    ///
-    /// On Citus a node may show a transaction that begins an epoch, before the snapshot of the coordinator has the epoch. The horizon
-    /// is then less than its stamp. But it may be far greater than all stamps before it, because the crash of a server leaves a gap, and
-    /// the epoch would take a cursor with such a stamp for one from before a restoration.
-    fn bound(&self) -> i64 {
-        match self.connection.citus() {
-            Some(_) => self.horizon,
-            None => i64::MAX,
         }
     }
 
