@@ -65,14 +65,7 @@ impl Browser {
     }
 
     fn start_with(width: u32, height: u32, preferences: &Value) -> Self {
-        let driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut driver = driver.expect("chromedriver is installed; ./test does that");
-        let mut stdout = BufReader::new(driver.stdout.take().unwrap());
-        let port = port_of(&mut stdout);
+        let (driver, stdout, port) = start_driver();
         let mut browser = Self {
             driver,
             stdout,
@@ -390,18 +383,42 @@ impl Element<'_> {
     }
 }
 
-/// The port that the driver chose, from what it prints.
-fn port_of(stdout: &mut BufReader<ChildStdout>) -> u16 {
+/// Starts the driver, on a port that it chooses. It takes one that is free for IPv6, and ends if another process has the same one for
+/// IPv4. Then it has to choose another.
+fn start_driver() -> (Child, BufReader<ChildStdout>, u16) {
+    loop {
+        let driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut driver = driver.expect("chromedriver is installed; ./test does that");
+        let mut stdout = BufReader::new(driver.stdout.take().unwrap());
+        match port_of(&mut stdout) {
+            Ok(port) => return (driver, stdout, port),
+            Err(said) => {
+                driver.wait().expect("its output has ended");
+                let is_taken = said.contains("port not available");
+                assert!(is_taken, "chromedriver did not start: {said}");
+            }
+        }
+    }
+}
+
+/// The port that the driver chose, from what it prints. If it ends without one, all that it has printed.
+fn port_of(stdout: &mut BufReader<ChildStdout>) -> Result<u16, String> {
     let mut said = String::new();
     loop {
         let before = said.len();
         let length = stdout
             .read_line(&mut said)
             .expect("the driver's output can be read");
-        assert!(length > 0, "chromedriver did not start: {said}");
+        if length == 0 {
+            return Err(said);
+        }
         let port = said[before..].split("successfully on port ").nth(1);
         if let Some(port) = port.and_then(|port| port.trim().trim_end_matches('.').parse().ok()) {
-            return port;
+            return Ok(port);
         }
     }
 }
