@@ -56,13 +56,9 @@ impl Block {
         let mut hashes = EmailHash::each(self.emails.as_deref().unwrap_or_default());
         let keys = unpacked(&self.keys)?;
         let mut keys = Texts::each(&keys)?;
-        let mut rest = self.texts.as_slice();
-        let directory_length = read_count(&mut rest)?;
-        let mut directory = read_bytes(&mut rest, directory_length)?;
-        while !directory.is_empty() {
-            let entries = read_count(&mut directory)?;
-            let length = read_count(&mut directory)?;
-            let frame = unpacked(read_bytes(&mut rest, length)?)?;
+        let mut frames = Frames::of(&self.texts)?;
+        while let Some((entries, packed)) = frames.next()? {
+            let frame = unpacked(packed)?;
             let mut texts = Texts::each(&frame)?;
             for _ in 0..entries {
                 take(Entry {
@@ -200,6 +196,31 @@ pub(crate) fn decode_keys(bytes: &[u8]) -> Result<Texts, Damage> {
     Texts::split(unpack(bytes)?)
 }
 
+/// A walk over the frames of a block.
+struct Frames<'b> {
+    directory: &'b [u8],
+    rest: &'b [u8],
+}
+
+impl<'b> Frames<'b> {
+    fn of(texts: &'b [u8]) -> Result<Self, Damage> {
+        let mut rest = texts;
+        let length = read_count(&mut rest)?;
+        let directory = read_bytes(&mut rest, length)?;
+        Ok(Self { directory, rest })
+    }
+
+    /// The next frame: how many entries it has, and their compressed texts.
+    fn next(&mut self) -> Result<Option<(usize, &'b [u8])>, Damage> {
+        if self.directory.is_empty() {
+            return Ok(None);
+        }
+        let entries = read_count(&mut self.directory)?;
+        let length = read_count(&mut self.directory)?;
+        Ok(Some((entries, read_bytes(&mut self.rest, length)?)))
+    }
+}
+
 /// The texts of neighbouring entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -216,14 +237,9 @@ impl Frame {
 
     /// Decompresses only the frame that holds the entry.
     pub(crate) fn read(texts: &[u8], ordinal: usize) -> Result<Self, Damage> {
-        let mut rest = texts;
-        let directory_length = read_count(&mut rest)?;
-        let mut directory = read_bytes(&mut rest, directory_length)?;
+        let mut frames = Frames::of(texts)?;
         let mut first = 0;
-        while !directory.is_empty() {
-            let entries = read_count(&mut directory)?;
-            let length = read_count(&mut directory)?;
-            let packed = read_bytes(&mut rest, length)?;
+        while let Some((entries, packed)) = frames.next()? {
             if ordinal - first < entries {
                 return Self::unpack(packed, first, entries);
             }
