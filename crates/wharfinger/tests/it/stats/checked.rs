@@ -84,4 +84,10 @@ fn minutes_that_a_server_with_a_clock_ahead_deleted_are_no_fault() {
         }
     }
     assert_eq!(check(data.path()).faults, [""; 0]);
+    // Also if that is the first minute of its hour, of which nothing else is left then.
+    let hour_ms = 3_600_000;
+    Database::of(data.path()).run(&format!(
+        "update stats set at_ms = at_ms - at_ms % {hour_ms} where step = 0"
+    ));
+    assert_eq!(check(data.path()).faults, [""; 0]);
 }
