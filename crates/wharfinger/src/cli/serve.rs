@@ -67,7 +67,7 @@ struct Tuning {
         hide_default_value = true
     )]
     accept_lost_frames: u64,
-    /// Number of pages of the write-ahead log from which it is checkpointed; low values are for tests
+    /// Target length of the write-ahead log, in pages; low values are for tests
     #[arg(long, hide = true, value_name = "COUNT")]
     log_pages: Option<i32>,
     /// Number of recent changes from which they are merged into the tables; low values are for tests

@@ -35,7 +35,7 @@ pub struct Options {
     pub queue_max: usize,
     /// Reads that run at the same time, at most.
     pub readers: usize,
-    /// Length of the write-ahead log, in pages, from which it is checkpointed.
+    /// Target length of the write-ahead log, in pages. It is checkpointed several times on the way there.
     pub log_pages: i32,
     /// Keys of recent changes from which they are merged into the tables.
     pub recent_keys: usize,
@@ -56,7 +56,7 @@ impl Default for Options {
         Self {
             queue_max: 1024,
             readers: 4,
-            // 32 MiB. A page that many commits change is then written to the database file once.
+            // 32 MiB, checkpointed every 4 MiB.
             log_pages: 8_192,
             recent_keys: memtable::KEYS_MAX,
             disk_reserve_bytes: 0,

@@ -1,8 +1,8 @@
 //! Checkpoints: a second thread writes SQLite's log back to the database file.
 //!
-//! SQLite's own checkpoint runs in the commit that finds the log long enough: it copies and syncs 32 MiB while all writers wait.
+//! SQLite's own checkpoint runs in the commit that finds the log long enough: it copies and syncs all of it while all writers wait.
 //! Here the thread copies most of it while the writer continues. The writer then copies only the remaining few pages, and the log
-//! restarts.
+//! restarts. The thread runs often, because commits that sync at the same time wait for what it syncs.
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};

@@ -12,7 +12,8 @@ const BEHIND_TIMES: i32 = 4;
 /// The writer waits for readers of the log when it is this many times its target length: 1 GiB. Each read searches the index of
 /// the log, and each start reads the whole log.
 const WAITING_TIMES: i32 = 32;
-/// While the log cannot restart, it is checkpointed again after it has grown by this fraction of its target length.
+/// The log is checkpointed each time that it has grown by this fraction of its target length. The database file is synced at the
+/// end, and a commit whose own sync comes at that time waits for the disk: so there should never be much to sync.
 const GROWTH_PARTS: i32 = 8;
 /// Bytes of a page in the log, including the frame header.
 const PAGE_BYTES: i64 = 4_096 + 24;
@@ -21,7 +22,7 @@ const READ_LOCKS: std::ops::RangeInclusive<u64> = 124..=127;
 
 /// The length of the log as of the latest commit.
 pub(crate) struct Log {
-    /// The target length in pages.
+    /// The target length in pages, which it exceeds only while somebody reads from it or it grows faster than it is checkpointed.
     pages_max: i32,
     pages: AtomicI32,
     /// The length in pages at which the checkpoint thread runs, and at which the writer checkpoints itself.
@@ -54,14 +55,18 @@ impl Log {
         if pages < self.write_back_at.load(Ordering::Relaxed) {
             return false;
         }
-        let growth = (self.pages_max / GROWTH_PARTS).max(1);
-        let next = pages.saturating_add(growth);
+        let next = pages.saturating_add(self.growth());
         self.write_back_at.store(next, Ordering::Relaxed);
         true
     }
 
+    /// By how many pages the log grows between two checkpoints.
+    fn growth(&self) -> i32 {
+        (self.pages_max / GROWTH_PARTS).max(1)
+    }
+
     fn begins_anew(&self) {
-        self.write_back_at.store(self.pages_max, Ordering::Relaxed);
+        self.write_back_at.store(self.growth(), Ordering::Relaxed);
         let behind = self.pages_max.saturating_mul(BEHIND_TIMES);
         self.catch_up_at.store(behind, Ordering::Relaxed);
         if self.warn_at.swap(0, Ordering::Relaxed) > 0 {
@@ -141,4 +146,23 @@ fn readers(file: &Path) -> Vec<String> {
     found.sort();
     found.dedup();
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_checkpointed_each_time_it_has_grown_by_a_part_of_its_length() {
+        let log = Log::new(80);
+        let grows = |pages: &[i32]| Vec::from_iter(pages.iter().map(|pages| log.grows(*pages)));
+        assert_eq!(
+            grows(&[9, 10, 11, 19, 20, 50, 59, 60]),
+            [false, true, false, false, true, true, false, true]
+        );
+        assert!(!log.is_behind());
+        assert_eq!(grows(&[5, 10]), [false, true], "the log has restarted");
+        log.grows(80 * BEHIND_TIMES);
+        assert!(log.is_behind());
+    }
 }
