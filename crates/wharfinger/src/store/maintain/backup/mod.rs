@@ -4,6 +4,7 @@
 //! `wharfinger copy` does. How a copy is packed, and how it is restored, is decided above the store.
 
 mod facts;
+mod following;
 mod hashes;
 mod pages;
 pub(super) mod record;

@@ -13,18 +13,19 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::following::Following;
 use super::hashes::PageHashes;
 use crate::clock;
 use crate::store::engine::driver::{Access, Connection};
 use crate::store::engine::fault::Fault;
 use crate::store::engine::files::{DATABASE, PRIVATE, log_index_of};
 use crate::store::engine::memtable::SharedRuns;
-use crate::store::engine::wal::follow::{Follower, read_at};
+use crate::store::engine::wal::follow::read_at;
 use crate::store::engine::wal::frames;
 use crate::store::engine::wal::snapshot::{LogEnd, Snapshot};
 use crate::store::maintain::check::store::connect_read_only;
 
-/// Bytes that are read at once. Between two of these reads, the follower looks at the log.
+/// Bytes that are read at once.
 const READ_BYTES: usize = 1 << 20;
 /// Bytes after which the copy is written to disk. Otherwise the system writes gigabytes at once, and commits wait for that.
 const SYNC_BYTES: u64 = 4 << 20;
@@ -68,9 +69,13 @@ pub(super) fn copy_pages<T>(
     copying.whole_file()?;
     for _ in 0..ROUNDS_MAX {
         copying.look()?;
-        if copying.follower.take_lost() {
+        let (is_lost, written) = {
+            let mut follower = copying.following.get();
+            (follower.take_lost(), follower.written())
+        };
+        if is_lost {
             copying.whole_file()?;
-        } else if copying.follower.written() > LAST_PAGES {
+        } else if written > LAST_PAGES {
             copying.changed()?;
         } else {
             break;
@@ -105,7 +110,7 @@ struct Copying<'p> {
     target: File,
     target_path: PathBuf,
     page: usize,
-    follower: Follower,
+    following: Following,
     hashes: PageHashes,
     unsynced: u64,
     done: u64,
@@ -116,7 +121,7 @@ struct Copying<'p> {
 impl<'p> Copying<'p> {
     fn begin(plan: &'p Plan<'p>, tell: &'p mut dyn FnMut(u64, u64)) -> Result<Self, Fault> {
         let of_source = cannot("read", plan.file);
-        let follower = Follower::begin(plan.file).map_err(&of_source)?;
+        let following = Following::begin(plan.file)?;
         let source = File::open(plan.file).map_err(&of_source)?;
         let page = frames::page_size(plan.file).map_err(&of_source)?;
         let all = source.metadata().map_err(&of_source)?.len();
@@ -134,7 +139,7 @@ impl<'p> Copying<'p> {
             target,
             target_path,
             page,
-            follower,
+            following,
             hashes: PageHashes::new(u32::try_from(page).unwrap_or(0)),
             unsynced: 0,
             done: 0,
@@ -160,7 +165,6 @@ impl<'p> Copying<'p> {
             }
             self.done += length as u64;
             (self.tell)(self.done, self.all.max(self.done));
-            self.look()?;
         }
     }
 
@@ -182,12 +186,10 @@ impl<'p> Copying<'p> {
     /// The second step, once.
     fn changed(&mut self) -> Result<(), Fault> {
         let mut bytes = vec![0; self.page];
-        for (number, page) in sorted(self.follower.take_written()).into_iter().enumerate() {
+        let written = self.following.get().take_written();
+        for page in sorted(written) {
             if self.read_page(page, &mut bytes)? {
                 self.put(page, &bytes)?;
-            }
-            if number.is_multiple_of(READ_BYTES / self.page) {
-                self.look()?;
             }
         }
         Ok(())
@@ -205,7 +207,7 @@ impl<'p> Copying<'p> {
             let log = log.map_err(cannot("read", self.plan.file))?;
             // Once the follower is at the same log, it has noted all pages of earlier ones.
             self.look()?;
-            if log.log() == self.follower.log() {
+            if log.log() == self.following.get().log() {
                 break log;
             }
         };
@@ -213,10 +215,13 @@ impl<'p> Copying<'p> {
             Some(pages) => pages,
             None => self.page_count()?,
         };
-        let mut last: BTreeSet<u32> = if self.follower.take_lost() {
-            (1..=pages).collect()
-        } else {
-            self.follower.noted().collect()
+        let mut last: BTreeSet<u32> = {
+            let mut follower = self.following.get();
+            if follower.take_lost() {
+                (1..=pages).collect()
+            } else {
+                follower.noted().collect()
+            }
         };
         last.extend(log.pages());
         last.extend(self.hashes.cut(pages));
@@ -276,7 +281,7 @@ impl<'p> Copying<'p> {
     }
 
     fn look(&mut self) -> Result<(), Fault> {
-        let looked = self.follower.look();
+        let looked = self.following.get().look();
         looked.map_err(cannot("read", &frames::path(self.plan.file)))
     }
 
@@ -317,7 +322,7 @@ fn sorted(pages: impl IntoIterator<Item = u32>) -> BTreeSet<u32> {
 }
 
 /// A fault that names the file.
-fn cannot(what: &'static str, file: &Path) -> impl Fn(std::io::Error) -> Fault + use<> {
+pub(super) fn cannot(what: &'static str, file: &Path) -> impl Fn(std::io::Error) -> Fault + use<> {
     let file = file.display().to_string();
     move |error| Fault::Refused(format!("cannot {what} {file}: {error}"))
 }
