@@ -4,9 +4,7 @@
 //! copy to a slow disk may take longer than that.
 
 use std::path::Path;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::pages::cannot;
@@ -16,13 +14,8 @@ use crate::store::engine::wal::follow::Follower;
 /// How often the thread looks at the log. In this time a busy store writes some hundred kilobytes.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// A follower of the log, and the thread that keeps it up to date until this is dropped.
-pub(super) struct Following {
-    follower: Arc<Mutex<Follower>>,
-    /// Dropped to end the thread.
-    going: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+/// A follower of the log, which a thread keeps up to date until this is dropped.
+pub(super) struct Following(Arc<Mutex<Follower>>);
 
 impl Following {
     /// Begins to follow the log of a database.
@@ -32,38 +25,25 @@ impl Following {
     pub(super) fn begin(database: &Path) -> Result<Self, Fault> {
         let follower = Follower::begin(database).map_err(cannot("read", database))?;
         let follower = Arc::new(Mutex::new(follower));
-        let followed = Arc::clone(&follower);
-        let (going, ended) = channel::<()>();
+        let followed = Arc::downgrade(&follower);
         let look = move || {
-            while ended.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+            while let Some(follower) = followed.upgrade() {
                 // Who copies looks too, and reports the error.
-                if lock(&followed).look().is_err() {
+                if lock(&follower).look().is_err() {
                     return;
                 }
+                drop(follower);
+                std::thread::sleep(LOOK_EVERY);
             }
         };
         let thread = std::thread::Builder::new().name("store-follower".into());
-        let thread = thread.spawn(look).map_err(Fault::NoThread)?;
-        Ok(Self {
-            follower,
-            going: Some(going),
-            thread: Some(thread),
-        })
+        thread.spawn(look).map_err(Fault::NoThread)?;
+        Ok(Self(follower))
     }
 
     /// The follower, as of the thread's last look or later.
     pub(super) fn get(&self) -> MutexGuard<'_, Follower> {
-        lock(&self.follower)
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        self.going.take();
-        if let Some(thread) = self.thread.take() {
-            // An error means that it panicked. The next look then finds what it has missed.
-            let _ = thread.join();
-        }
+        lock(&self.0)
     }
 }
 

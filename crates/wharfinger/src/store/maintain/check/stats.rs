@@ -45,8 +45,8 @@ pub(super) fn check(check: &mut Check<'_>, receipts: &Totals) -> Result<(), Faul
 }
 
 /// Checks that sums of shorter steps add up to those of longer ones, as far back as both are kept. A server whose clock was ahead may
-/// have deleted more of the shorter ones than this clock says, also a part of those in the first of the longer ones, and of the first
-/// that is left. There they are no more.
+/// have deleted more of the shorter ones than this clock says. In the first of the longer ones that still has some, any of them may
+/// be missing. There they are no more.
 fn shorter(check: &mut Check<'_>) -> Result<(), Fault> {
     let now_ms = clock::now_ms();
     for (short, long, name) in [
@@ -57,9 +57,9 @@ fn shorter(check: &mut Check<'_>) -> Result<(), Fault> {
             continue;
         };
         let kept_ms = long.ceiling(short.kept_from_ms(now_ms));
-        let first_ms = long.floor(first_short_ms);
-        let all_ms = kept_ms.max(first_ms);
-        let whole_ms = kept_ms.max(first_ms + long.length_ms());
+        let first_long_ms = long.floor(first_short_ms);
+        let all_ms = kept_ms.max(first_long_ms);
+        let whole_ms = kept_ms.max(first_long_ms + long.length_ms());
         let begins: [(i64, IsRight); 2] = [(all_ms, is_within), (whole_ms, Counts::eq)];
         // Mostly both begin at the same time: then one look is enough.
         for (from_ms, is_right) in begins.into_iter().skip(usize::from(all_ms == whole_ms)) {
